@@ -1,0 +1,1 @@
+//! Captures: tcpdump arguments and the merging of several captures.

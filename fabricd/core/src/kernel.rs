@@ -1,0 +1,82 @@
+//! The door to the machine: two methods. `fabric-kernel` has the real one; tests have a model that
+//! can refuse.
+
+use crate::{
+    name::LabName,
+    place::Place,
+    plan::{Observed, Step, Wave},
+};
+
+/// What can be read from and done to a kernel. Blocking: callers give it a thread of its own.
+pub trait Kernel: Send + Sync + 'static {
+    /// Reads everything that the lab's namespaces hold, in the vocabulary of the blueprint.
+    ///
+    /// # Errors
+    /// If a namespace cannot be entered or read.
+    fn observe(&self, lab: &LabName) -> Result<Observed, KernelError>;
+
+    /// Carries out all steps of `wave`, the jobs side by side, each job's steps in order.
+    ///
+    /// A job ends at its first failed creation; removals go on after a failure. `done` is called
+    /// with the number of steps of each finished job.
+    ///
+    /// # Errors
+    /// All failed steps. What was done before them stays done.
+    fn execute(
+        &self,
+        lab: &LabName,
+        wave: &Wave,
+        done: &(dyn Fn(usize) + Sync),
+    ) -> Result<(), Vec<StepError>>;
+
+    /// What this machine's kernel offers, found out once at start.
+    fn machine(&self) -> Machine;
+}
+
+/// What differs between kernels, and what a blueprint must be drawn for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Machine {
+    /// IPv6 is built in and not disabled.
+    pub ipv6: bool,
+    /// `br_netfilter` is there: bridged packets can pass iptables, as on an AKS node.
+    pub bridge_netfilter: bool,
+}
+
+impl Machine {
+    /// A kernel with everything, as snapshots are drawn for.
+    pub const COMPLETE: Self = Self { ipv6: true, bridge_netfilter: true };
+}
+
+/// A failed access to the kernel.
+#[derive(Debug, thiserror::Error)]
+#[error("{operation}")]
+pub struct KernelError {
+    /// What was tried, with the names of the things it was tried on.
+    pub operation: String,
+    /// The kernel's answer.
+    #[source]
+    pub source: Box<dyn std::error::Error + Send + Sync>,
+}
+
+impl KernelError {
+    /// `operation` failed because of `source`.
+    pub fn new(
+        operation: impl Into<String>,
+        source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
+    ) -> Self {
+        Self { operation: operation.into(), source: source.into() }
+    }
+}
+
+/// A step that the kernel refused.
+#[derive(Debug, thiserror::Error)]
+#[error("{place}: cannot {step}")]
+pub struct StepError {
+    /// Where.
+    pub place: Place,
+    /// Which step.
+    pub step: Box<Step>,
+    /// The kernel's answer, with its extended sentence where it gave one.
+    #[source]
+    pub source: Box<dyn std::error::Error + Send + Sync>,
+}

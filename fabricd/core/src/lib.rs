@@ -1,0 +1,24 @@
+//! The pure half of fabricd: it decides, and touches nothing.
+//!
+//! ```text
+//! lab file ── parse ──▶ LabSpec ── resolve ──▶ Topology ── draw ──▶ Blueprint
+//!                                                                      │
+//!                              what the kernel has ── Observed ────────┤ between
+//!                                                                      ▼
+//!                                                                     Plan
+//! ```
+//!
+//! No I/O, clock, randomness, thread or async code is in here, so the same input always gives the
+//! same output. `fabric-kernel` carries a [`plan::Plan`] out and makes no choice of its own.
+
+#![forbid(unsafe_code)]
+
+pub mod blueprint;
+pub mod capture;
+pub mod kernel;
+pub mod name;
+pub mod object;
+pub mod place;
+pub mod plan;
+pub mod spec;
+pub mod topology;

@@ -1,0 +1,286 @@
+//! The ordered difference between what the kernel has and what a lab wants.
+//!
+//! Pure: the same two sets always give the same plan. `fabric-kernel` executes the waves in order
+//! and makes no choice of its own.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+    sync::Arc,
+};
+
+use crate::{
+    blueprint::Blueprint,
+    name::IfName,
+    object::{Key, Object},
+    place::Place,
+};
+
+/// What the kernel has of one lab: the blueprint's vocabulary, read back.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Observed {
+    /// Every place that exists, with its objects.
+    pub places: BTreeMap<Place, BTreeMap<Key, Object>>,
+}
+
+/// What is done with an object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Action {
+    /// It is not there and shall be.
+    Create,
+    /// It is there with other settings, which can be changed in place.
+    Replace,
+    /// It is there and shall not be.
+    Remove,
+}
+
+/// One thing to do in one place.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Step {
+    /// What to do.
+    pub action: Action,
+    /// The object: the wanted one, or for [`Action::Remove`] the one that is there.
+    pub object: Object,
+    /// The Azure or Kubernetes object that asks for it; empty for removals of unknown origin.
+    pub cause: Arc<str>,
+}
+
+/// The steps of one place within a wave, to be done in order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Job {
+    /// Where.
+    pub place: Place,
+    /// What, in order.
+    pub steps: Vec<Step>,
+}
+
+/// Jobs that may run side by side. A wave begins when the one before it has ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Wave {
+    /// Which of the five it is.
+    pub kind: WaveKind,
+    /// At most one job a place, sorted by place.
+    pub jobs: Vec<Job>,
+}
+
+/// The five waves, in their order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum WaveKind {
+    /// Take away objects of places that stay.
+    Remove,
+    /// Take away whole namespaces, with all in them.
+    RemoveNamespaces,
+    /// Make namespaces, with their parameters, rules and bridges, before any packet can flow.
+    Namespaces,
+    /// Make veth pairs, which need both their namespaces.
+    Veths,
+    /// Everything else.
+    Configure,
+}
+
+/// Everything to do, in order. Empty if the kernel already has what is wanted.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Plan {
+    /// The waves that have something to do.
+    pub waves: Vec<Wave>,
+}
+
+impl Plan {
+    /// Whether there is nothing to do.
+    pub fn is_empty(&self) -> bool {
+        self.waves.is_empty()
+    }
+
+    /// The number of steps.
+    pub fn len(&self) -> usize {
+        self.steps().count()
+    }
+
+    /// All steps with their places, in order.
+    pub fn steps(&self) -> impl Iterator<Item = (&Place, &Step)> {
+        let jobs = self.waves.iter().flat_map(|wave| &wave.jobs);
+        jobs.flat_map(|job| job.steps.iter().map(move |step| (&job.place, step)))
+    }
+}
+
+/// The plan that turns `observed` into `wanted`.
+///
+/// `owned` is the blueprint that was wanted last: what it does not hold was made by somebody else
+/// (a learner in a node's shell) and is left alone, unless it is of a namespace that goes.
+pub fn between(observed: &Observed, owned: &Blueprint, wanted: &Blueprint) -> Plan {
+    let mut steps: BTreeMap<WaveKind, BTreeMap<Place, Vec<Step>>> = BTreeMap::new();
+    let mut add = |kind, place: &Place, step| {
+        steps.entry(kind).or_default().entry(place.clone()).or_default().push(step);
+    };
+    for place in observed.places.keys().filter(|place| !wanted.places.contains_key(place)) {
+        let cause = owned.cause(place, &Key::Namespace);
+        let step = Step { action: Action::Remove, object: Object::Namespace, cause };
+        add(WaveKind::RemoveNamespaces, place, step);
+    }
+
+    let lost = lost_links(observed, owned, wanted);
+    let existing = existing_links(observed);
+    for (place, have) in &observed.places {
+        let Some(want) = wanted.places.get(place) else { continue };
+        for (key, object) in have.iter().rev() {
+            let taken_with_its_link = object.needs_link().is_some_and(|link| lost.contains(&(place, link)));
+            let vanishes = taken_with_its_link || is_link_to_a_lost_place(object, wanted);
+            let kept = want.get(key).is_some_and(|part| !must_be_remade(object, &part.object));
+            let ours = owned.has(place, key) || wanted.has(place, key);
+            if !kept && ours && !vanishes {
+                let cause = owned.cause(place, key);
+                add(WaveKind::Remove, place, Step { action: Action::Remove, object: object.clone(), cause });
+            }
+        }
+    }
+
+    for (place, want) in &wanted.places {
+        let have = observed.places.get(place);
+        for (key, part) in want {
+            let there = have.and_then(|have| have.get(key)).filter(|object| {
+                !must_be_remade(object, &part.object)
+                    && !is_link_to_a_lost_place(object, wanted)
+                    && !object.needs_link().is_some_and(|link| lost.contains(&(place, link)))
+            });
+            let action = match there {
+                Some(object) if *object == part.object => continue,
+                Some(_) => Action::Replace,
+                None => Action::Create,
+            };
+            let link_is_old = have.is_some()
+                && part
+                    .object
+                    .needs_link()
+                    .is_some_and(|link| !lost.contains(&(place, link)) && existing.contains(&(place, link)));
+            if part.object.is_seed() && link_is_old {
+                continue;
+            }
+            add(
+                wave_of(&part.object),
+                place,
+                Step { action, object: part.object.clone(), cause: part.cause.clone() },
+            );
+        }
+    }
+
+    let waves = steps.into_iter().map(|(kind, jobs)| {
+        let jobs = jobs.into_iter().map(|(place, steps)| Job { place, steps: in_order(kind, steps) });
+        Wave { kind, jobs: jobs.collect() }
+    });
+    Plan { waves: waves.collect() }
+}
+
+/// Links that are there now and will not be, or not the same: what hangs on them must be made anew.
+fn lost_links<'a>(
+    observed: &'a Observed,
+    owned: &Blueprint,
+    wanted: &Blueprint,
+) -> BTreeSet<(&'a Place, &'a IfName)> {
+    let mut lost = BTreeSet::new();
+    for (place, have) in &observed.places {
+        for (key, object) in have {
+            let Key::Link(name) = key else { continue };
+            let ours = owned.has(place, key) || wanted.has(place, key);
+            let kept = wanted.get(place, key).is_some_and(|part| !must_be_remade(object, &part.object));
+            if is_link_to_a_lost_place(object, wanted) || (ours && !kept) {
+                lost.insert((place, name));
+                if let Object::Veth(veth) = object {
+                    lost.insert((&veth.peer.place, &veth.peer.link.name));
+                }
+            }
+        }
+    }
+    let on_lost_lower: Vec<_> = observed
+        .places
+        .iter()
+        .flat_map(|(place, have)| have.values().map(move |object| (place, object)))
+        .filter_map(|(place, object)| match object {
+            Object::Vxlan(vxlan) if lost.contains(&(place, &vxlan.lower.name)) => {
+                Some((place, &vxlan.link.name))
+            }
+            _ => None,
+        })
+        .collect();
+    lost.extend(on_lost_lower);
+    lost
+}
+
+fn is_link_to_a_lost_place(object: &Object, wanted: &Blueprint) -> bool {
+    matches!(object, Object::Veth(veth) if !wanted.places.contains_key(&veth.peer.place))
+}
+
+/// Every link that is there, the far ends of veth pairs included.
+fn existing_links(observed: &Observed) -> BTreeSet<(&Place, &IfName)> {
+    let mut existing = BTreeSet::new();
+    for (place, have) in &observed.places {
+        for (key, object) in have {
+            if let Key::Link(name) = key {
+                existing.insert((place, name));
+            }
+            if let Object::Veth(veth) = object {
+                existing.insert((&veth.peer.place, &veth.peer.link.name));
+            }
+        }
+    }
+    existing
+}
+
+/// Whether the kernel cannot change `have` into `want` while it is there.
+fn must_be_remade(have: &Object, want: &Object) -> bool {
+    have != want
+        && matches!(
+            want,
+            Object::Bridge(_) | Object::Veth(_) | Object::Vxlan(_) | Object::Address(_) | Object::Rule(_)
+        )
+}
+
+fn wave_of(object: &Object) -> WaveKind {
+    match object {
+        Object::Namespace | Object::Ruleset(_) | Object::Bridge(_) => WaveKind::Namespaces,
+        Object::Sysctl(sysctl) if sysctl.link.is_none() => WaveKind::Namespaces,
+        Object::Veth(_) => WaveKind::Veths,
+        _ => WaveKind::Configure,
+    }
+}
+
+fn in_order(kind: WaveKind, mut steps: Vec<Step>) -> Vec<Step> {
+    // Removals already run from leaf to root. A VXLAN device comes before the parameters of links.
+    if kind != WaveKind::Remove {
+        steps.sort_by_key(|step| {
+            (!matches!(step.object, Object::Namespace | Object::Vxlan(_)), step.object.key())
+        });
+    }
+    steps
+}
+
+impl fmt::Display for Step {
+    /// `create route 10.244.0.0/24 …`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let verb = match self.action {
+            Action::Create => "create",
+            Action::Replace => "change to",
+            Action::Remove => "remove",
+        };
+        write!(f, "{verb} {}", self.object)
+    }
+}
+
+impl fmt::Display for Plan {
+    /// One line a step: `+`, `~` or `-`, place, object, and behind `#` what asks for it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (place, step) in self.steps() {
+            let sign = match step.action {
+                Action::Create => '+',
+                Action::Replace => '~',
+                Action::Remove => '-',
+            };
+            write!(f, "{sign} {place}: {}", step.object)?;
+            if step.cause.is_empty() {
+                writeln!(f)?;
+            } else {
+                writeln!(f, "  # {}", step.cause)?;
+            }
+        }
+        Ok(())
+    }
+}

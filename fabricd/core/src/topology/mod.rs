@@ -1,0 +1,262 @@
+//! What a lab file means: every reference resolved, every address given, every mistake found.
+//!
+//! Addresses are IPv4: AKS gives each of these objects an IPv4 address, and a second one beside it
+//! where a cluster is dual-stack.
+
+use std::net::Ipv4Addr;
+
+use ipnet::Ipv4Net;
+use k8s_openapi::api::{apps::v1::Deployment, core::v1::Pod as PodManifest};
+
+use crate::{name::LabName, place::Place};
+
+/// A whole lab.
+#[derive(Clone, Debug)]
+pub struct Topology {
+    /// Its name.
+    pub lab: LabName,
+    /// In the order of the file, as are all lists here.
+    pub virtual_networks: Vec<VirtualNetwork>,
+    /// Route tables, those that AKS makes included.
+    pub route_tables: Vec<RouteTable>,
+    /// VPN gateways.
+    pub virtual_network_gateways: Vec<VirtualNetworkGateway>,
+    /// Sites on premises.
+    pub on_premises: Vec<Site>,
+    /// VMs that are no AKS nodes.
+    pub virtual_machines: Vec<VirtualMachine>,
+    /// AKS clusters.
+    pub managed_clusters: Vec<ManagedCluster>,
+}
+
+/// A VNet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct VirtualNetwork {
+    /// Unique in the lab.
+    pub name: String,
+    /// Its address space; prefixes do not overlap.
+    pub address_prefixes: Vec<Ipv4Net>,
+    /// Its subnets, each inside one of the prefixes.
+    pub subnets: Vec<Subnet>,
+}
+
+/// A subnet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Subnet {
+    /// Unique in its VNet.
+    pub name: String,
+    /// Its addresses.
+    pub address_prefix: Ipv4Net,
+    /// The route table that is attached to it, as an index into [`Topology::route_tables`].
+    pub route_table: Option<usize>,
+}
+
+impl Subnet {
+    /// The default gateway: the first address after the network's (aks-facts 2.1).
+    pub fn gateway(&self) -> Ipv4Addr {
+        Ipv4Addr::from(u32::from(self.address_prefix.network()) + 1)
+    }
+}
+
+/// Which subnet, by indexes into [`Topology::virtual_networks`] and [`VirtualNetwork::subnets`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct SubnetIndex {
+    /// Which VNet.
+    pub virtual_network: usize,
+    /// Which of its subnets.
+    pub subnet: usize,
+}
+
+/// A network interface of a VM or node.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NetworkInterface {
+    /// Where it is attached.
+    pub subnet: SubnetIndex,
+    /// Its address, one of the subnet's.
+    pub private_ip_address: Ipv4Addr,
+    /// Whether it may send and receive packets that are not its own (`enableIPForwarding`).
+    pub enable_ip_forwarding: bool,
+}
+
+/// A route table (user-defined routes).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RouteTable {
+    /// Unique in the lab.
+    pub name: String,
+    /// Its routes.
+    pub routes: Vec<UserRoute>,
+    /// The cluster that made and keeps it, if AKS did.
+    pub managed_by: Option<String>,
+}
+
+/// One user-defined route.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UserRoute {
+    /// Unique in its table.
+    pub name: String,
+    /// Destination.
+    pub address_prefix: Ipv4Net,
+    /// Where it points.
+    pub next_hop: UserNextHop,
+}
+
+/// The next hop types that a user may choose (aks-facts 2.4).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum UserNextHop {
+    /// To the VM that has this address.
+    VirtualAppliance(Ipv4Addr),
+}
+
+/// A VPN gateway.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct VirtualNetworkGateway {
+    /// Unique in the lab.
+    pub name: String,
+    /// Its place in the VNet: always the subnet `GatewaySubnet`.
+    pub subnet: SubnetIndex,
+    /// Its private address there.
+    pub private_ip_address: Ipv4Addr,
+}
+
+/// A site on premises.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Site {
+    /// Unique in the lab.
+    pub name: String,
+    /// Its networks. The site's router has the first address of each.
+    pub address_prefixes: Vec<Ipv4Net>,
+    /// The gateway it is connected to, as an index into [`Topology::virtual_network_gateways`].
+    pub gateway: usize,
+    /// Its machines.
+    pub machines: Vec<Machine>,
+}
+
+/// A machine on premises.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Machine {
+    /// Unique in the lab.
+    pub name: String,
+    /// In one of the site's prefixes.
+    pub address: Ipv4Addr,
+}
+
+/// A VM.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct VirtualMachine {
+    /// Unique among VMs and nodes.
+    pub name: String,
+    /// Its only NIC.
+    pub nic: NetworkInterface,
+}
+
+/// How pods are connected.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NetworkPlugin {
+    /// Bridge `cbr0` and a route table.
+    Kubenet,
+}
+
+/// An AKS cluster.
+#[derive(Clone, Debug)]
+pub struct ManagedCluster {
+    /// Unique in the lab; a label of at most 63 characters.
+    pub name: String,
+    /// `1.30` and the like.
+    pub kubernetes_version: String,
+    /// How pods are connected.
+    pub network_plugin: NetworkPlugin,
+    /// Where pods get their addresses from.
+    pub pod_cidr: Ipv4Net,
+    /// Where Services get theirs from.
+    pub service_cidr: Ipv4Net,
+    /// The cluster's DNS server.
+    pub dns_service_ip: Ipv4Addr,
+    /// Its node pools.
+    pub agent_pools: Vec<AgentPool>,
+    /// All nodes of all pools, in the order in which AKS makes them.
+    pub nodes: Vec<Node>,
+    /// All pods, those of Deployments included, in the order of the file.
+    pub pods: Vec<Pod>,
+    /// Deployments as written.
+    pub deployments: Vec<Deployment>,
+    /// Kubernetes namespaces: the four of every cluster and those of the file, sorted.
+    pub namespaces: Vec<String>,
+}
+
+/// A node pool.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AgentPool {
+    /// Unique in its cluster: at most 12 lower case letters and digits.
+    pub name: String,
+    /// The scale set's name, such as `aks-nodepool1-11743156-vmss`.
+    pub scale_set: String,
+    /// Nodes.
+    pub count: u32,
+    /// Pods that each node takes, `hostNetwork` ones included.
+    pub max_pods: u32,
+    /// Where its nodes are.
+    pub subnet: SubnetIndex,
+}
+
+/// An AKS node.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Node {
+    /// Such as `aks-nodepool1-11743156-vmss000000`.
+    pub name: String,
+    /// Its pool, as an index into [`ManagedCluster::agent_pools`].
+    pub pool: usize,
+    /// Its NIC.
+    pub nic: NetworkInterface,
+    /// Its share of the cluster's pod CIDR.
+    pub pod_cidr: Ipv4Net,
+}
+
+/// A pod.
+#[derive(Clone, Debug)]
+pub struct Pod {
+    /// Its Kubernetes namespace.
+    pub namespace: String,
+    /// Unique in its namespace.
+    pub name: String,
+    /// Its node, as an index into [`ManagedCluster::nodes`].
+    pub node: usize,
+    /// Its own, or its node's if it uses the host network.
+    pub address: Ipv4Addr,
+    /// Whether it lives in its node's network namespace.
+    pub host_network: bool,
+    /// The manifest, or the one that the Deployment's template makes.
+    pub manifest: Box<PodManifest>,
+}
+
+impl ManagedCluster {
+    /// The place whose network namespace `pod` lives in.
+    pub fn pod_place(&self, pod: &Pod) -> Place {
+        if pod.host_network {
+            Place::Node { name: self.nodes[pod.node].name.clone() }
+        } else {
+            Place::Pod {
+                cluster: self.name.clone(),
+                namespace: pod.namespace.clone(),
+                name: pod.name.clone(),
+            }
+        }
+    }
+}
+
+impl Topology {
+    /// The subnet at `index`.
+    pub fn subnet(&self, index: SubnetIndex) -> &Subnet {
+        &self.virtual_networks[index.virtual_network].subnets[index.subnet]
+    }
+
+    /// Every VM that hangs on an Azure host, AKS nodes included: place, name and NIC, in the order of
+    /// the file, nodes first.
+    pub fn azure_vms(&self) -> impl Iterator<Item = (Place, &str, &NetworkInterface)> {
+        let nodes = self.managed_clusters.iter().flat_map(|cluster| &cluster.nodes);
+        let nodes =
+            nodes.map(|node| (Place::Node { name: node.name.clone() }, node.name.as_str(), &node.nic));
+        let vms = self.virtual_machines.iter();
+        nodes
+            .chain(vms.map(|vm| (Place::VirtualMachine { name: vm.name.clone() }, vm.name.as_str(), &vm.nic)))
+    }
+}

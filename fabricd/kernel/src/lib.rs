@@ -1,0 +1,1 @@
+//! The half of fabricd that touches the kernel.
