@@ -15,10 +15,15 @@
 
 pub mod blueprint;
 pub mod capture;
+pub mod effective_routes;
+pub mod identity;
+pub mod inventory;
 pub mod kernel;
 pub mod name;
 pub mod object;
 pub mod place;
 pub mod plan;
+pub mod socket;
 pub mod spec;
+pub mod target;
 pub mod topology;

@@ -1,1 +1,27 @@
 //! The half of fabricd that touches the kernel.
+//!
+//! [`LinuxKernel`] carries out plans and reads back what is there. [`isolation`] gives the daemon
+//! namespaces of its own, [`process`] runs a command inside a place, [`doctor`] says what the machine
+//! lacks for all that.
+//!
+//! A thread is moved between network namespaces only if it was started for that and ends with it:
+//! never a thread of an async runtime.
+
+pub mod clock;
+pub mod doctor;
+mod execute;
+pub mod isolation;
+mod linux;
+mod memory;
+mod namespace;
+mod netlink;
+mod observe;
+mod pairs;
+pub mod process;
+mod programs;
+mod ruleset;
+mod supervise;
+mod sysctl;
+pub mod terminal;
+
+pub use linux::{LinuxKernel, NETNS_DIR};

@@ -3,12 +3,98 @@
 //! Drawing cannot fail: what could be wrong was found when the topology was resolved. No choice is
 //! left for later.
 
-use std::{collections::BTreeMap, fmt, sync::Arc};
+mod azure_host;
+mod gateway;
+mod iptables;
+mod kubenet;
+mod on_premises;
+mod physical;
+mod platform;
+mod sysctls;
+mod underlay;
+mod virtual_machine;
+mod virtual_switch;
+
+use std::{collections::BTreeMap, fmt, net::IpAddr, sync::Arc};
 
 use crate::{
-    object::{Key, Object},
+    kernel::Machine,
+    object::{Key, Mac, NeighbourKind, Object},
     place::Place,
+    topology::{ManagedCluster, NetworkPlugin, Topology},
 };
+pub use on_premises::router_address;
+pub use platform::ADDRESS as PLATFORM_ADDRESS;
+
+/// Learned neighbours that a lab may bring along and still leave most of the machine-wide table,
+/// which has 1,024 places by default (`gc_thresh3`), to what its traffic teaches.
+const LEARNED_NEIGHBOURS: usize = 512;
+
+/// Draws a lab for a kernel like `machine`.
+pub fn draw(topology: &Topology, machine: Machine) -> Blueprint {
+    let mut blueprint = Blueprint::default();
+    if topology.virtual_networks.is_empty() {
+        return blueprint;
+    }
+    let addresses = physical::PhysicalAddresses::give(topology);
+    underlay::draw(&mut blueprint, machine);
+    for number in 0..topology.virtual_networks.len() {
+        platform::draw(&mut blueprint, topology, &addresses, number, machine);
+    }
+    for number in 0..topology.virtual_network_gateways.len() {
+        gateway::draw(&mut blueprint, topology, &addresses, number, machine);
+    }
+    for number in 0..topology.on_premises.len() {
+        on_premises::draw(&mut blueprint, topology, number, machine);
+    }
+    for (place, name, nic) in topology.azure_vms() {
+        virtual_machine::draw(&mut blueprint, topology, &place, nic, machine);
+        azure_host::draw(&mut blueprint, topology, &addresses, (&place, name, nic), machine);
+    }
+    for cluster in &topology.managed_clusters {
+        draw_nodes(&mut blueprint, cluster, machine);
+    }
+    spare_the_neighbour_table(&mut blueprint);
+    blueprint
+}
+
+/// What the network plugin and Kubernetes' components make on the nodes, and the pods.
+fn draw_nodes(blueprint: &mut Blueprint, cluster: &ManagedCluster, machine: Machine) {
+    let rules = match cluster.network_plugin {
+        NetworkPlugin::Kubenet => iptables::node(cluster),
+    };
+    let cause: Arc<str> = Arc::from(format!("managedCluster/{}", cluster.name));
+    for (number, node) in cluster.nodes.iter().enumerate() {
+        let place = Place::Node { name: node.name.clone() };
+        blueprint.add(&place, &cause, rules.clone());
+        match cluster.network_plugin {
+            NetworkPlugin::Kubenet => kubenet::draw(blueprint, cluster, number, machine),
+        }
+        // metrics-server, on the first node, asks every kubelet of its subnet.
+        let asked_by = if number == 0 { &cluster.nodes[1..] } else { &cluster.nodes[..1] };
+        for other in asked_by.iter().filter(|other| other.nic.subnet == node.nic.subnet) {
+            let address = IpAddr::V4(other.nic.private_ip_address);
+            let eth0 = virtual_machine::eth0();
+            virtual_machine::seed(blueprint, &place, &cause, eth0, address, Mac::AZURE_SWITCH);
+        }
+    }
+}
+
+/// The kernel's neighbour table is one for the whole machine: a large lab's entries are marked so
+/// that they do not count.
+fn spare_the_neighbour_table(blueprint: &mut Blueprint) {
+    let parts = || blueprint.places.values().flat_map(BTreeMap::values);
+    if parts().filter(|part| part.object.is_seed()).count() <= LEARNED_NEIGHBOURS {
+        return;
+    }
+    for part in blueprint.places.values_mut().flat_map(BTreeMap::values_mut) {
+        if let Object::Neighbour(neighbour) = &mut part.object
+            && let NeighbourKind::Learned(mac) = neighbour.kind
+        {
+            neighbour.kind = NeighbourKind::LearnedExternally(mac);
+        }
+    }
+}
 
 /// One object and why it is there.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -18,6 +18,8 @@ pub struct Neighbour {
 /// What a neighbour entry says.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum NeighbourKind {
+    /// Known for good (`PERMANENT`): it is never asked for.
+    Permanent(Mac),
     /// As if learned a while ago (`STALE`): confirmed or replaced at its first use.
     Learned(Mac),
     /// The same, but outside the kernel's machine-wide limit of learned entries (`extern_learn`):
@@ -31,6 +33,7 @@ impl fmt::Display for Neighbour {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { link, address, kind } = self;
         match kind {
+            NeighbourKind::Permanent(mac) => write!(f, "neighbour {address} dev {link} lladdr {mac} permanent"),
             NeighbourKind::Learned(mac) => write!(f, "neighbour {address} dev {link} lladdr {mac}"),
             NeighbourKind::LearnedExternally(mac) => {
                 write!(f, "neighbour {address} dev {link} lladdr {mac} extern_learn")

@@ -1,6 +1,39 @@
 //! What the user wrote.
+//!
+//! A lab is one or more YAML files of one or more documents each: one of `kind: Lab` and any number of
+//! Kubernetes manifests. [`load`] is the door; [`read`] is its first half, from text to [`LabSpec`],
+//! [`crate::topology::resolve`] its second. Both go on after a mistake, to tell all of them at once.
 
-use crate::topology::Topology;
+mod diagnostic;
+mod document;
+pub mod lab;
+pub mod limits;
+pub mod managed_cluster;
+mod mistake;
+pub mod network_value;
+mod not_built;
+pub mod problem;
+mod scalar;
+mod schema;
+pub(crate) mod suggest;
+pub mod tree;
+mod typed;
+mod yaml;
+
+use k8s_openapi::api::{
+    apps::v1::Deployment,
+    core::v1::{Namespace, Pod},
+};
+
+pub use self::schema::schema;
+use self::{
+    document::Documents,
+    lab::Lab,
+    limits::TEXT_BYTES_MAX,
+    problem::{Problem, Span},
+    tree::{At, Node},
+};
+use crate::topology::{self, Topology};
 
 /// One lab file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,8 +59,46 @@ pub struct Diagnostic {
     pub column: u32,
     /// Length of the marked text in characters, at least 1.
     pub length: u32,
-    /// The line itself, without its end.
+    /// The line itself, without its end; of a very long line the first 1,000 characters.
     pub line_text: String,
+}
+
+/// All that the files of a lab say, before anything is looked up or calculated.
+#[derive(Clone, Debug)]
+pub struct LabSpec {
+    /// The document of `kind: Lab`.
+    pub lab: Placed<Lab>,
+    /// Pods and Deployments, in the order of the files.
+    pub workloads: Vec<Workload>,
+    /// Kubernetes namespaces.
+    pub namespaces: Vec<Placed<Namespace>>,
+    /// Namespaces that cannot be used because of mistakes; `None` where the name is not known.
+    pub namespaces_lost: Vec<Option<String>>,
+}
+
+/// A typed document with the places of its values.
+#[derive(Clone, Debug)]
+pub struct Placed<T> {
+    /// What it says.
+    pub value: T,
+    /// Where it says it. Indexes are those of `value`: what had to be left out there is not here.
+    pub tree: Node,
+}
+
+impl<T> Placed<T> {
+    /// The document, for finding places.
+    pub fn at(&self) -> At<'_> {
+        self.tree.at()
+    }
+}
+
+/// What makes pods.
+#[derive(Clone, Debug)]
+pub enum Workload {
+    /// One pod.
+    Pod(Box<Placed<Pod>>),
+    /// Its template, `replicas` times.
+    Deployment(Box<Placed<Deployment>>),
 }
 
 /// Reads, checks and resolves the files of one lab.
@@ -35,6 +106,38 @@ pub struct Diagnostic {
 /// # Errors
 /// Every mistake that was found, in the order of the files.
 pub fn load(sources: &[Source]) -> Result<Topology, Vec<Diagnostic>> {
-    let _ = sources;
-    Err(vec![])
+    let (spec, mut problems) = read(sources);
+    let topology = spec.and_then(|spec| match topology::resolve(&spec) {
+        Ok(topology) => Some(topology),
+        Err(more) => {
+            problems.extend(more);
+            None
+        }
+    });
+    match topology {
+        Some(topology) if problems.is_empty() => Ok(topology),
+        _ => Err(diagnostic::diagnostics(sources, problems)),
+    }
+}
+
+/// Reads the files of one lab.
+///
+/// Without a usable document of `kind: Lab` there is no [`LabSpec`], and then there are problems.
+pub fn read(sources: &[Source]) -> (Option<LabSpec>, Vec<Problem>) {
+    let start = Span { line: 1, column: 1, ..Span::default() };
+    if sources.iter().map(|source| source.text.len()).sum::<usize>() > TEXT_BYTES_MAX {
+        let message = format!("the files have more than {} MiB of text", TEXT_BYTES_MAX / (1024 * 1024));
+        return (None, vec![Problem::new(start, message)]);
+    }
+    let mut problems = vec![];
+    let documents = Documents::read(sources, &mut problems);
+    let Documents { lab, lab_lost, workloads, namespaces, namespaces_lost, .. } = documents;
+    if lab.is_none() && !lab_lost {
+        problems.push(
+            Problem::new(start, "no document of `kind: Lab`")
+                .help("one file of a lab begins with `apiVersion: fabric/v1` and `kind: Lab`"),
+        );
+    }
+    let spec = lab.map(|lab| LabSpec { lab, workloads, namespaces, namespaces_lost });
+    (spec, problems)
 }

@@ -3,11 +3,33 @@
 //! Addresses are IPv4: AKS gives each of these objects an IPv4 address, and a second one beside it
 //! where a cluster is dual-stack.
 
+mod address_book;
+mod address_range;
+mod agent_pool;
+mod deployment;
+mod derived_name;
+mod gateway;
+mod managed_cluster;
+mod network_profile;
+mod on_premises;
+mod pod_address;
+mod pod_spec;
+mod resolve;
+mod resource_name;
+pub mod route_table;
+pub mod scale_set;
+mod scheduler;
+mod unique;
+mod virtual_machine;
+mod virtual_network;
+mod workload;
+
 use std::net::Ipv4Addr;
 
 use ipnet::Ipv4Net;
 use k8s_openapi::api::{apps::v1::Deployment, core::v1::Pod as PodManifest};
 
+pub use self::resolve::{AZURE_VMS_MAX, resolve};
 use crate::{name::LabName, place::Place};
 
 /// A whole lab.

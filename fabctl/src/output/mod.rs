@@ -1,0 +1,63 @@
+//! What verbs print. One file a format; nothing here asks the daemon.
+
+pub mod column;
+pub mod describe;
+pub mod diagnostic;
+pub mod json;
+pub mod object;
+pub mod table;
+pub mod yaml;
+
+use std::io::{self, IsTerminal, Write};
+
+use clap::ValueEnum;
+
+/// How objects are printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// Columns, as kubectl and az show them
+    Table,
+    /// The same with more columns
+    Wide,
+    /// JSON
+    Json,
+    /// YAML
+    Yaml,
+    /// KIND/NAME, one a line
+    Name,
+}
+
+/// Writes `text` to standard output.
+///
+/// # Errors
+/// If it cannot be written; `main` knows what a broken pipe means.
+pub fn print(text: &str) -> io::Result<()> {
+    print_bytes(text.as_bytes())
+}
+
+/// Writes `bytes` to standard output, at once.
+///
+/// # Errors
+/// As [`print`].
+pub fn print_bytes(bytes: &[u8]) -> io::Result<()> {
+    let mut stdout = io::stdout().lock();
+    stdout.write_all(bytes)?;
+    stdout.flush()
+}
+
+/// Writes `bytes` to standard error, at once. Nobody could be told if that failed.
+pub fn print_error_bytes(bytes: &[u8]) {
+    let _ = io::stderr().lock().write_all(bytes);
+}
+
+/// Writes a line to standard error.
+pub fn say(line: &str) {
+    print_error_bytes(format!("{line}\n").as_bytes());
+}
+
+/// Whether standard error shows colours: a terminal, and nobody asked for none
+/// (<https://no-color.org>).
+pub fn colour_on_stderr() -> bool {
+    let unwanted = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    io::stderr().is_terminal() && !unwanted && std::env::var_os("TERM").is_none_or(|term| term != "dumb")
+}

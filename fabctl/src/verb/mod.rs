@@ -1,0 +1,14 @@
+//! What fabctl does. One file a verb: its flags, and what happens.
+
+pub mod apply;
+pub mod completion;
+pub mod daemon;
+pub mod delete;
+pub mod describe;
+pub mod doctor;
+pub mod exec;
+pub mod get;
+pub mod ping;
+pub mod tcpdump;
+pub mod validate;
+pub mod version;

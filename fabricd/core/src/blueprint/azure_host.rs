@@ -1,0 +1,137 @@
+//! The Azure host under a VM, with its virtual switch.
+//!
+//! Its main routing table is the NIC's effective routes and decides what the VM sends; what comes in
+//! by a tunnel is for the VM, whatever its destination: in Azure the sending port has already decided.
+
+use std::{net::IpAddr, sync::Arc};
+
+use ipnet::{IpNet, Ipv4Net};
+
+use super::{
+    Blueprint,
+    physical::PhysicalAddresses,
+    platform, sysctls,
+    underlay::{self, RoutingDomain},
+    virtual_switch,
+};
+use crate::{
+    effective_routes::{self, RouteSource},
+    kernel::Machine,
+    object::{
+        LinkRef, MAIN_TABLE, Mac, Neighbour, NeighbourKind, NextHop, Object, PROTOCOL_BOOT, PROTOCOL_STATIC, Route,
+        Rule, Sysctl, Up, Veth, VethPeer,
+    },
+    place::Place,
+    topology::{NetworkInterface, Topology},
+};
+
+/// Everything to the VM.
+const TO_THE_VM: u32 = 1;
+/// Platform addresses, which are no effective routes and which no user route can change.
+const TO_THE_PLATFORM: u32 = 2;
+/// `RTPROT_BGP`: what a gateway has learned.
+const PROTOCOL_BGP: u8 = 186;
+
+/// Draws the host under the VM `name` at `vm`, and the VM's `eth0`.
+pub fn draw(
+    blueprint: &mut Blueprint,
+    topology: &Topology,
+    addresses: &PhysicalAddresses,
+    (vm, name, nic): (&Place, &str, &NetworkInterface),
+    machine: Machine,
+) {
+    let place = Place::Host { vm: name.to_owned() };
+    let cause: Arc<str> = Arc::from(format!("networkInterface/{name}"));
+    blueprint.add(&place, &cause, Object::Namespace);
+    sysctls::fabric(blueprint, &place, &cause, machine);
+    for rules in virtual_switch::host(name, nic) {
+        blueprint.add(&place, &cause, rules);
+    }
+
+    let attachment = underlay::attach(blueprint, addresses, &place, &cause);
+    let domain = RoutingDomain::VirtualNetwork(nic.subnet.virtual_network);
+    let vnet = underlay::tunnel(blueprint, &place, &cause, &attachment, domain);
+    let vm0 = port(blueprint, &place, &cause, vm, name);
+
+    let address = IpAddr::V4(nic.private_ip_address);
+    let neighbour = Neighbour { link: vnet.clone(), address, kind: NeighbourKind::Proxy };
+    blueprint.add(&place, &cause, Object::Neighbour(neighbour));
+    // The switch asks the VM nothing: a question would show it the host's physical address.
+    let known = NeighbourKind::Permanent(super::virtual_machine::nic_mac(name));
+    let neighbour = Neighbour { link: vm0.clone(), address, kind: known };
+    blueprint.add(&place, &cause, Object::Neighbour(neighbour));
+    let everything = IpNet::V4(Ipv4Net::default());
+    let to_the_vm = NextHop::Via { gateway: address, link: vm0.clone(), onlink: true };
+    route(blueprint, &place, &cause, TO_THE_VM, everything, to_the_vm.clone(), PROTOCOL_BOOT);
+    let rule = Rule { priority: 20, input: Some(vnet.name.clone()), from: None, table: TO_THE_VM };
+    blueprint.add(&place, &cause, Object::Rule(rule));
+    let platform_address = IpNet::from(IpAddr::V4(platform::ADDRESS));
+    let to_the_platform = NextHop::Link(vnet.clone());
+    route(blueprint, &place, &cause, TO_THE_PLATFORM, platform_address, to_the_platform, PROTOCOL_BOOT);
+    let rule = Rule { priority: 21, input: Some(vm0.name.clone()), from: None, table: TO_THE_PLATFORM };
+    blueprint.add(&place, &cause, Object::Rule(rule));
+
+    for effective in effective_routes::effective_routes(topology, nic.subnet) {
+        if !effective.active {
+            continue;
+        }
+        let by_the_vnet =
+            |gateway| NextHop::Via { gateway: IpAddr::V4(gateway), link: vnet.clone(), onlink: true };
+        let next_hop = match effective.next_hop {
+            effective_routes::NextHop::VnetLocal => NextHop::Link(vnet.clone()),
+            effective_routes::NextHop::VirtualAppliance(gateway) if gateway == nic.private_ip_address => {
+                to_the_vm.clone()
+            }
+            effective_routes::NextHop::VirtualAppliance(gateway)
+            | effective_routes::NextHop::VirtualNetworkGateway(gateway) => by_the_vnet(gateway),
+            effective_routes::NextHop::Internet | effective_routes::NextHop::None => NextHop::Blackhole,
+        };
+        let protocol = match effective.source {
+            RouteSource::Default => PROTOCOL_BOOT,
+            RouteSource::VirtualNetworkGateway => PROTOCOL_BGP,
+            RouteSource::User => PROTOCOL_STATIC,
+        };
+        let cause: Arc<str> = Arc::from(effective.origin);
+        let destination = IpNet::V4(effective.address_prefix);
+        route(blueprint, &place, &cause, MAIN_TABLE, destination, next_hop, protocol);
+    }
+}
+
+/// The switch port: it has no address, and answers every ARP question of the VM with one MAC.
+fn port(blueprint: &mut Blueprint, place: &Place, cause: &Arc<str>, vm: &Place, name: &str) -> LinkRef {
+    let vm0 = LinkRef::fixed("vm0", 3);
+    blueprint.add(
+        place,
+        cause,
+        Object::Veth(Veth {
+            link: vm0.clone(),
+            mac: Mac::AZURE_SWITCH,
+            mtu: 1500,
+            peer: VethPeer {
+                place: vm.clone(),
+                link: super::virtual_machine::eth0(),
+                mac: super::virtual_machine::nic_mac(name),
+            },
+        }),
+    );
+    blueprint.add(place, cause, Object::Up(Up::plain(vm0.clone())));
+    for (class, parameter, value) in
+        [("ipv4/conf", "proxy_arp", "1"), ("ipv4/conf", "send_redirects", "0"), ("ipv4/neigh", "proxy_delay", "0")]
+    {
+        blueprint.add(place, cause, Object::Sysctl(Sysctl::of_link(class, &vm0.name, parameter, value)));
+    }
+    vm0
+}
+
+fn route(
+    blueprint: &mut Blueprint,
+    place: &Place,
+    cause: &Arc<str>,
+    table: u32,
+    destination: IpNet,
+    next_hop: NextHop,
+    protocol: u8,
+) {
+    let route = Route { table, destination, metric: 0, next_hop, protocol, source: None };
+    blueprint.add(place, cause, Object::Route(route));
+}

@@ -1,0 +1,117 @@
+//! A VPN gateway: between a VNet and the sites on premises. It shows in no traceroute.
+
+use std::{
+    net::{IpAddr, Ipv4Addr},
+    sync::Arc,
+};
+
+use ipnet::{IpNet, Ipv4Net};
+
+use super::{
+    Blueprint,
+    physical::PhysicalAddresses,
+    sysctls,
+    underlay::{self, RoutingDomain},
+    virtual_switch,
+};
+use crate::{
+    kernel::Machine,
+    name::IfName,
+    object::{Address, LinkRef, MAIN_TABLE, NextHop, Object, PROTOCOL_BOOT, Route, Up},
+    place::Place,
+    topology::Topology,
+};
+
+/// One end of the tunnel between a gateway and a site, in the range that Azure uses for it
+/// (169.254.21.0/24, "BGP with APIPA addresses"): four addresses a site.
+pub struct TunnelEnds {
+    /// At the gateway.
+    pub azure: Ipv4Addr,
+    /// At the site.
+    pub on_premises: Ipv4Addr,
+    /// The gateway's link, `vpn0` for the lab's first site.
+    pub link: LinkRef,
+}
+
+/// The tunnel of the site of this number.
+pub fn tunnel_ends(site: usize) -> TunnelEnds {
+    let number = u32::try_from(site).unwrap_or(0);
+    let base = u32::from(Ipv4Addr::new(169, 254, 21, 0)) + 4 * number;
+    TunnelEnds {
+        azure: Ipv4Addr::from(base + 1),
+        on_premises: Ipv4Addr::from(base + 2),
+        link: LinkRef { name: IfName::fixed(&format!("vpn{number}")), index: 16 + number },
+    }
+}
+
+/// Draws the gateway of this number.
+pub fn draw(
+    blueprint: &mut Blueprint,
+    topology: &Topology,
+    addresses: &PhysicalAddresses,
+    number: usize,
+    machine: Machine,
+) {
+    let gateway = &topology.virtual_network_gateways[number];
+    let place = Place::Gateway { name: gateway.name.clone() };
+    let cause: Arc<str> = Arc::from(format!("virtualNetworkGateway/{}", gateway.name));
+    blueprint.add(&place, &cause, Object::Namespace);
+    sysctls::fabric(blueprint, &place, &cause, machine);
+    for rules in virtual_switch::gateway() {
+        blueprint.add(&place, &cause, rules);
+    }
+    let attachment = underlay::attach(blueprint, addresses, &place, &cause);
+    let virtual_network = gateway.subnet.virtual_network;
+    let vnet = underlay::tunnel(
+        blueprint,
+        &place,
+        &cause,
+        &attachment,
+        RoutingDomain::VirtualNetwork(virtual_network),
+    );
+    let private = IpAddr::V4(gateway.private_ip_address);
+    let own = Address {
+        link: LinkRef::fixed("lo", 1),
+        address: IpNet::from(private),
+        broadcast: false,
+        metric: 0,
+        no_prefix_route: false,
+    };
+    blueprint.add(&place, &cause, Object::Address(own));
+    for prefix in &topology.virtual_networks[virtual_network].address_prefixes {
+        underlay::link_route(blueprint, &place, &cause, &vnet, *prefix);
+    }
+    for (site_number, site) in topology.on_premises.iter().enumerate() {
+        if site.gateway != number {
+            continue;
+        }
+        let ends = tunnel_ends(site_number);
+        let cause: Arc<str> = Arc::from(format!("onPremises/{}", site.name));
+        let address = IpNet::V4(Ipv4Net::new_assert(ends.azure, 30));
+        blueprint.add(
+            &place,
+            &cause,
+            Object::Address(Address {
+                link: ends.link.clone(),
+                address,
+                broadcast: false,
+                metric: 0,
+                no_prefix_route: false,
+            }),
+        );
+        blueprint.add(&place, &cause, Object::Up(Up::plain(ends.link.clone())));
+        for prefix in &site.address_prefixes {
+            let gateway = IpAddr::V4(ends.on_premises);
+            let next_hop = NextHop::Via { gateway, link: ends.link.clone(), onlink: false };
+            let route = Route {
+                table: MAIN_TABLE,
+                destination: IpNet::V4(*prefix),
+                metric: 0,
+                next_hop,
+                protocol: PROTOCOL_BOOT,
+                source: None,
+            };
+            blueprint.add(&place, &cause, Object::Route(route));
+        }
+    }
+}

@@ -1,0 +1,61 @@
+//! The platform addresses of a VNet: 168.63.129.16 (aks-facts 2.7).
+//!
+//! Nothing is served there yet; a DNS question is refused at once, so that no resolver waits.
+
+use std::{
+    net::{IpAddr, Ipv4Addr},
+    sync::Arc,
+};
+
+use ipnet::IpNet;
+
+use super::{
+    Blueprint,
+    physical::PhysicalAddresses,
+    sysctls,
+    underlay::{self, RoutingDomain},
+    virtual_switch,
+};
+use crate::{
+    kernel::Machine,
+    object::{Address, LinkRef, Object},
+    place::Place,
+    topology::Topology,
+};
+
+/// DNS, DHCP, health probes and the guest agent's server.
+pub const ADDRESS: Ipv4Addr = Ipv4Addr::new(168, 63, 129, 16);
+
+/// Draws the platform of the VNet of this number.
+pub fn draw(
+    blueprint: &mut Blueprint,
+    topology: &Topology,
+    addresses: &PhysicalAddresses,
+    number: usize,
+    machine: Machine,
+) {
+    let network = &topology.virtual_networks[number];
+    let place = Place::Platform { virtual_network: network.name.clone() };
+    let cause: Arc<str> = Arc::from(format!("virtualNetwork/{}", network.name));
+    blueprint.add(&place, &cause, Object::Namespace);
+    sysctls::endpoint(blueprint, &place, &cause, machine);
+    blueprint.add(&place, &cause, virtual_switch::platform(ADDRESS));
+    let attachment = underlay::attach(blueprint, addresses, &place, &cause);
+    let vnet =
+        underlay::tunnel(blueprint, &place, &cause, &attachment, RoutingDomain::VirtualNetwork(number));
+    let address = IpNet::from(IpAddr::V4(ADDRESS));
+    blueprint.add(
+        &place,
+        &cause,
+        Object::Address(Address {
+            link: LinkRef::fixed("lo", 1),
+            address,
+            broadcast: false,
+            metric: 0,
+            no_prefix_route: false,
+        }),
+    );
+    for prefix in &network.address_prefixes {
+        underlay::link_route(blueprint, &place, &cause, &vnet, *prefix);
+    }
+}

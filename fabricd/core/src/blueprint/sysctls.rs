@@ -1,0 +1,79 @@
+//! Kernel parameters that several kinds of place share.
+//!
+//! All that matter are set, since a new namespace takes IPv4's from the machine's own, which differ
+//! between distributions.
+
+use std::sync::Arc;
+
+use super::Blueprint;
+use crate::{
+    kernel::Machine,
+    object::{Object, Sysctl},
+    place::Place,
+};
+
+fn set(blueprint: &mut Blueprint, place: &Place, cause: &Arc<str>, path: &str, value: &str) {
+    blueprint.add(place, cause, Object::Sysctl(Sysctl::global(path, value)));
+}
+
+/// No IPv6 at all: nothing of the kind is emulated there, and its announcements would disturb
+/// captures.
+pub fn no_ipv6(blueprint: &mut Blueprint, place: &Place, cause: &Arc<str>, machine: Machine) {
+    if machine.ipv6 {
+        set(blueprint, place, cause, "net/ipv6/conf/all/disable_ipv6", "1");
+        set(blueprint, place, cause, "net/ipv6/conf/default/disable_ipv6", "1");
+    }
+}
+
+/// Whether bridged packets pass iptables.
+pub fn bridge_netfilter(
+    blueprint: &mut Blueprint,
+    place: &Place,
+    cause: &Arc<str>,
+    machine: Machine,
+    on: bool,
+) {
+    if machine.bridge_netfilter {
+        let value = if on { "1" } else { "0" };
+        set(blueprint, place, cause, "net/bridge/bridge-nf-call-iptables", value);
+    }
+}
+
+/// A part of Azure's fabric that passes packets on: it trusts their addresses, and sends no advice.
+pub fn fabric(blueprint: &mut Blueprint, place: &Place, cause: &Arc<str>, machine: Machine) {
+    set(blueprint, place, cause, "net/ipv4/ip_forward", "1");
+    for class in ["all", "default"] {
+        set(blueprint, place, cause, &format!("net/ipv4/conf/{class}/rp_filter"), "0");
+        set(blueprint, place, cause, &format!("net/ipv4/conf/{class}/send_redirects"), "0");
+    }
+    no_ipv6(blueprint, place, cause, machine);
+}
+
+/// A machine that is an end of the network: a pod, or a computer on premises.
+pub fn endpoint(blueprint: &mut Blueprint, place: &Place, cause: &Arc<str>, machine: Machine) {
+    set(blueprint, place, cause, "net/ipv4/ip_forward", "0");
+    for class in ["all", "default"] {
+        set(blueprint, place, cause, &format!("net/ipv4/conf/{class}/rp_filter"), "0");
+    }
+    no_ipv6(blueprint, place, cause, machine);
+}
+
+/// An Ubuntu VM; `node` if AKS' bootstrap has been over it (aks-facts 1.1). New links have no IPv6,
+/// as in captures of nodes; `eth0` gets its link-local address back, see
+/// [`super::virtual_machine`].
+pub fn ubuntu(blueprint: &mut Blueprint, place: &Place, cause: &Arc<str>, machine: Machine, node: bool) {
+    set(blueprint, place, cause, "net/ipv4/ip_forward", if node { "1" } else { "0" });
+    for class in ["all", "default"] {
+        set(blueprint, place, cause, &format!("net/ipv4/conf/{class}/rp_filter"), "2");
+        if node {
+            set(blueprint, place, cause, &format!("net/ipv4/conf/{class}/send_redirects"), "0");
+            set(blueprint, place, cause, &format!("net/ipv4/conf/{class}/accept_redirects"), "0");
+        }
+    }
+    if machine.ipv6 {
+        set(blueprint, place, cause, "net/ipv6/conf/default/disable_ipv6", "1");
+    }
+    if node {
+        bridge_netfilter(blueprint, place, cause, machine, true);
+    }
+}

@@ -1,0 +1,91 @@
+//! The nft rules that make a Linux router look like Azure's switch: invisible to traceroute, silent,
+//! and not to be reached itself.
+//!
+//! Sources: aks-facts 2.2 (no router hop), 2.3 (MSS 1410, nothing answers for the gateway, IP-in-IP
+//! and GRE blocked).
+
+use std::{fmt::Write, net::Ipv4Addr, sync::Arc};
+
+use crate::{
+    object::{Object, Program, Ruleset},
+    topology::NetworkInterface,
+};
+
+/// The rules of the host under a VM with this NIC. `name` is the VM's, checked before.
+pub fn host(name: &str, nic: &NetworkInterface) -> [Object; 2] {
+    let address = nic.private_ip_address;
+    let mut forward = String::new();
+    if !nic.enable_ip_forwarding {
+        let _ = writeln!(
+            forward,
+            "    iifname \"vm0\" ip saddr != {address} drop comment \"nic:{name} enableIPForwarding=false\"\n    \
+             oifname \"vm0\" ip daddr != {address} drop comment \"nic:{name} enableIPForwarding=false\""
+        );
+    }
+    forward.push_str("    ip protocol { ipencap, gre } drop comment \"platform: no IP-in-IP, no GRE\"\n");
+    forward.push_str(
+        "    tcp flags syn tcp option maxseg size > 1410 tcp option maxseg size set 1410 comment \"platform: MSS 1410\"\n",
+    );
+    [filter("host", &forward, ""), no_router_hop(&["vm0", "vnet"])]
+}
+
+/// The rules of a VPN gateway.
+pub fn gateway() -> [Object; 2] {
+    [filter("gateway", "", ""), no_router_hop(&["vnet", "vpn+"])]
+}
+
+/// The rules of the platform addresses: what is not served there is refused for DNS, so that
+/// resolvers give up at once, and ignored for the rest.
+pub fn platform(address: Ipv4Addr) -> Object {
+    let input = format!(
+        "    iifname \"vnet\" ip daddr {address} meta l4proto {{ tcp, udp }} th dport 53 accept comment \"Azure DNS\"\n"
+    );
+    let mut text = table_head("platform");
+    push_input(&mut text, &input);
+    text.push_str("}\n");
+    nft(text)
+}
+
+/// Gives back the hop that forwarding takes, to what comes in by `links`. It is iptables, since nft
+/// can set a TTL but not add to it.
+fn no_router_hop(links: &[&str]) -> Object {
+    let mut text = String::from("*mangle\n:PREROUTING ACCEPT [0:0]\n");
+    for link in links {
+        let _ = writeln!(text, "-A PREROUTING -i {link} -j TTL --ttl-inc 1");
+    }
+    text.push_str("COMMIT\n");
+    Object::Ruleset(Ruleset { program: Program::Iptables, text: Arc::from(text) })
+}
+
+fn filter(table: &str, forward: &str, input: &str) -> Object {
+    let mut text = table_head(table);
+    if !forward.is_empty() {
+        let _ = write!(
+            text,
+            "  chain forward {{\n    type filter hook forward priority filter; policy accept;\n{forward}  }}\n"
+        );
+    }
+    push_input(&mut text, input);
+    text.push_str(
+        "  chain output {\n    type filter hook output priority filter; policy accept;\n    \
+         ip protocol icmp drop comment \"platform: the switch is silent\"\n  }\n}\n",
+    );
+    nft(text)
+}
+
+/// Empties and defines the table in one transaction.
+fn table_head(table: &str) -> String {
+    format!("table ip {table}\ndelete table ip {table}\ntable ip {table} {{\n")
+}
+
+fn push_input(text: &mut String, input: &str) {
+    let _ = write!(
+        text,
+        "  chain input {{\n    type filter hook input priority filter; policy drop;\n    \
+         iifname \"pa0\" udp dport 4789 accept comment \"tunnels of the underlay\"\n{input}  }}\n"
+    );
+}
+
+fn nft(text: String) -> Object {
+    Object::Ruleset(Ruleset { program: Program::Nft, text: Arc::from(text) })
+}

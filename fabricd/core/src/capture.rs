@@ -1,1 +1,0 @@
-//! Captures: tcpdump arguments and the merging of several captures.

@@ -1,0 +1,68 @@
+//! AKS clusters and their node pools, in the shape of `az aks show` and `az aks nodepool show`.
+
+use serde_json::{Value, json};
+
+use super::{
+    Kind, Resource,
+    azure::{azure, cluster_id},
+    resource_id::subnet_id,
+};
+use crate::topology::{AgentPool, ManagedCluster, NetworkPlugin, Topology};
+
+/// `az aks show`.
+pub(super) fn managed_clusters(topology: &Topology) -> Vec<Resource> {
+    let clusters = topology.managed_clusters.iter().map(|cluster| {
+        let pools = cluster.agent_pools.iter().map(|pool| pool_object(topology, cluster, pool));
+        azure(
+            &cluster.name,
+            json!({
+                "agentPoolProfiles": pools.collect::<Vec<_>>(),
+                "currentKubernetesVersion": cluster.kubernetes_version,
+                "id": cluster_id(topology, &cluster.name),
+                "kubernetesVersion": cluster.kubernetes_version,
+                "name": cluster.name,
+                "networkProfile": {
+                    "dnsServiceIp": cluster.dns_service_ip,
+                    "networkPlugin": plugin(cluster.network_plugin),
+                    "podCidr": cluster.pod_cidr,
+                    "podCidrs": [cluster.pod_cidr],
+                    "serviceCidr": cluster.service_cidr,
+                    "serviceCidrs": [cluster.service_cidr],
+                },
+                "type": Kind::ManagedClusters.type_name(),
+            }),
+        )
+    });
+    clusters.collect()
+}
+
+/// `az aks nodepool show`.
+pub(super) fn agent_pools(topology: &Topology) -> Vec<Resource> {
+    let pools = topology.managed_clusters.iter().flat_map(|cluster| {
+        cluster.agent_pools.iter().map(move |pool| {
+            azure(&format!("{}/{}", cluster.name, pool.name), pool_object(topology, cluster, pool))
+        })
+    });
+    pools.collect()
+}
+
+fn pool_object(topology: &Topology, cluster: &ManagedCluster, pool: &AgentPool) -> Value {
+    json!({
+        "count": pool.count,
+        "currentOrchestratorVersion": cluster.kubernetes_version,
+        "id": format!("{}/agentPools/{}", cluster_id(topology, &cluster.name), pool.name),
+        "maxPods": pool.max_pods,
+        "name": pool.name,
+        "orchestratorVersion": cluster.kubernetes_version,
+        "osType": "Linux",
+        "scaleSet": pool.scale_set,
+        "type": Kind::AgentPools.type_name(),
+        "vnetSubnetId": subnet_id(topology, pool.subnet),
+    })
+}
+
+fn plugin(plugin: NetworkPlugin) -> &'static str {
+    match plugin {
+        NetworkPlugin::Kubenet => "kubenet",
+    }
+}

@@ -1,0 +1,170 @@
+//! Kubernetes objects, in the shape of `kubectl get -o json`.
+
+use k8s_openapi::{
+    api::{
+        apps::v1::DeploymentStatus,
+        core::v1::{HostIP, PodCondition, PodIP, PodStatus},
+    },
+    apimachinery::pkg::apis::meta::v1::ObjectMeta,
+};
+use serde_json::{Value, json};
+
+use super::{Kind, Resource};
+use crate::topology::{ManagedCluster, Node, Pod, Topology};
+
+/// Which of several clusters an object is of; the lab file's word for it too.
+const CLUSTER: &str = "fabricd/cluster";
+
+/// The lab itself, for [`Kind::Labs`]: its name, what is in it, and how often it was applied.
+pub fn lab(topology: &Topology, generation: u64) -> Resource {
+    let sum =
+        |count: fn(&ManagedCluster) -> usize| topology.managed_clusters.iter().map(count).sum::<usize>();
+    let object = json!({
+        "apiVersion": "fabric/v1",
+        "kind": Kind::Labs.type_name(),
+        "metadata": { "generation": generation, "name": topology.lab.as_str() },
+        "status": {
+            "managedClusters": topology.managed_clusters.len(),
+            "nodes": sum(|cluster| cluster.nodes.len()),
+            "onPremises": topology.on_premises.len(),
+            "pods": sum(|cluster| cluster.pods.len()),
+            "virtualMachines": topology.virtual_machines.len(),
+            "virtualNetworks": topology.virtual_networks.len(),
+        },
+    });
+    Resource { namespace: None, name: topology.lab.as_str().to_owned(), object }
+}
+
+pub(super) fn nodes(topology: &Topology) -> Vec<Resource> {
+    let nodes = topology.managed_clusters.iter().flat_map(|cluster| {
+        cluster.nodes.iter().map(move |node| {
+            let object = node_object(topology, cluster, node);
+            Resource { namespace: None, name: node.name.clone(), object }
+        })
+    });
+    nodes.collect()
+}
+
+fn node_object(topology: &Topology, cluster: &ManagedCluster, node: &Node) -> Value {
+    let pool = &cluster.agent_pools[node.pool];
+    let mut object = json!({
+        "apiVersion": "v1",
+        "kind": "Node",
+        "metadata": {
+            "labels": {
+                "agentpool": pool.name,
+                "kubernetes.azure.com/agentpool": pool.name,
+                "kubernetes.io/hostname": node.name,
+                "kubernetes.io/os": "linux",
+            },
+            "name": node.name,
+        },
+        "spec": { "podCIDR": node.pod_cidr, "podCIDRs": [node.pod_cidr] },
+        "status": {
+            "addresses": [
+                { "address": node.nic.private_ip_address, "type": "InternalIP" },
+                { "address": node.name, "type": "Hostname" },
+            ],
+            "capacity": { "pods": pool.max_pods.to_string() },
+            "conditions": [{ "status": "True", "type": "Ready" }],
+            "nodeInfo": {
+                "kubeletVersion": format!("v{}", cluster.kubernetes_version),
+                "operatingSystem": "linux",
+                "osImage": "Ubuntu 22.04.5 LTS",
+            },
+        },
+    });
+    if topology.managed_clusters.len() > 1 {
+        object["metadata"]["annotations"] = json!({ CLUSTER: cluster.name });
+    }
+    object
+}
+
+pub(super) fn namespaces(topology: &Topology) -> Vec<Resource> {
+    let namespaces = topology.managed_clusters.iter().flat_map(|cluster| {
+        cluster.namespaces.iter().map(move |name| {
+            let mut object = json!({
+                "apiVersion": "v1",
+                "kind": "Namespace",
+                "metadata": { "labels": { "kubernetes.io/metadata.name": name }, "name": name },
+                "status": { "phase": "Active" },
+            });
+            if topology.managed_clusters.len() > 1 {
+                object["metadata"]["annotations"] = json!({ CLUSTER: cluster.name });
+            }
+            Resource { namespace: None, name: name.clone(), object }
+        })
+    });
+    namespaces.collect()
+}
+
+pub(super) fn deployments(topology: &Topology) -> Vec<Resource> {
+    let deployments = topology.managed_clusters.iter().flat_map(|cluster| {
+        cluster.deployments.iter().map(move |written| {
+            let mut deployment = written.clone();
+            let namespace = deployment.metadata.namespace.get_or_insert_with(|| "default".to_owned()).clone();
+            let name = deployment.metadata.name.clone().unwrap_or_default();
+            mark_cluster(topology, cluster, &mut deployment.metadata);
+            let replicas = deployment.spec.as_ref().map_or(1, |spec| spec.replicas.unwrap_or(1));
+            if let Some(spec) = &mut deployment.spec {
+                spec.replicas = Some(replicas);
+            }
+            deployment.status = Some(DeploymentStatus {
+                available_replicas: Some(replicas),
+                ready_replicas: Some(replicas),
+                replicas: Some(replicas),
+                updated_replicas: Some(replicas),
+                ..DeploymentStatus::default()
+            });
+            Resource { namespace: Some(namespace), name, object: to_json(&deployment) }
+        })
+    });
+    deployments.collect()
+}
+
+pub(super) fn pods(topology: &Topology) -> Vec<Resource> {
+    let pods = topology.managed_clusters.iter().flat_map(|cluster| {
+        cluster.pods.iter().map(move |pod| {
+            let object = pod_object(topology, cluster, pod);
+            Resource { namespace: Some(pod.namespace.clone()), name: pod.name.clone(), object }
+        })
+    });
+    pods.collect()
+}
+
+fn pod_object(topology: &Topology, cluster: &ManagedCluster, pod: &Pod) -> Value {
+    let node = &cluster.nodes[pod.node];
+    let mut manifest = pod.manifest.as_ref().clone();
+    manifest.metadata.name = Some(pod.name.clone());
+    manifest.metadata.namespace = Some(pod.namespace.clone());
+    mark_cluster(topology, cluster, &mut manifest.metadata);
+    manifest.spec.get_or_insert_default().node_name = Some(node.name.clone());
+    let host_ip = node.nic.private_ip_address.to_string();
+    let pod_ip = pod.address.to_string();
+    let condition = |name: &str| PodCondition {
+        status: "True".to_owned(),
+        type_: name.to_owned(),
+        ..PodCondition::default()
+    };
+    manifest.status = Some(PodStatus {
+        conditions: Some(["Initialized", "Ready", "ContainersReady", "PodScheduled"].map(condition).to_vec()),
+        host_ip: Some(host_ip.clone()),
+        host_ips: Some(vec![HostIP { ip: host_ip }]),
+        phase: Some("Running".to_owned()),
+        pod_ip: Some(pod_ip.clone()),
+        pod_ips: Some(vec![PodIP { ip: pod_ip }]),
+        ..PodStatus::default()
+    });
+    to_json(&manifest)
+}
+
+/// Says which cluster an object is of, if there are several.
+fn mark_cluster(topology: &Topology, cluster: &ManagedCluster, metadata: &mut ObjectMeta) {
+    if topology.managed_clusters.len() > 1 {
+        metadata.annotations.get_or_insert_default().insert(CLUSTER.to_owned(), cluster.name.clone());
+    }
+}
+
+fn to_json(object: &impl serde::Serialize) -> Value {
+    serde_json::to_value(object).expect("a Kubernetes object has text keys only, so it is JSON")
+}

@@ -1,0 +1,160 @@
+//! The document of `kind: Lab`: what there is in Azure and on premises.
+//!
+//! Doc comments of this module and its children are the descriptions in the JSON schema.
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::{
+    managed_cluster::ManagedCluster,
+    network_value::{Address, Cidr, SubnetReference},
+};
+
+/// A lab of fabricd: VNets, AKS clusters, VMs, gateways and sites on premises.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Lab {
+    /// Always `fabric/v1`.
+    pub api_version: ApiVersion,
+    /// Always `Lab`.
+    pub kind: Kind,
+    /// What the lab is called.
+    #[schemars(required)]
+    pub metadata: Option<Metadata>,
+    /// VNets. Without any, each cluster gets the VNet that AKS would make for it: `aks-vnet-<8 digits>`
+    /// 10.224.0.0/12 with the subnet `aks-subnet` 10.224.0.0/16.
+    #[serde(default)]
+    pub virtual_networks: Vec<VirtualNetwork>,
+    /// AKS clusters.
+    #[serde(default)]
+    pub managed_clusters: Vec<ManagedCluster>,
+    /// VMs that are no AKS nodes.
+    #[serde(default)]
+    pub virtual_machines: Vec<VirtualMachine>,
+    /// VPN gateways.
+    #[serde(default)]
+    pub virtual_network_gateways: Vec<VirtualNetworkGateway>,
+    /// Sites on premises, each connected to a gateway.
+    #[serde(default)]
+    pub on_premises: Vec<Site>,
+}
+
+/// The version of the lab file's format.
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
+pub enum ApiVersion {
+    /// The only one so far.
+    #[serde(rename = "fabric/v1")]
+    FabricV1,
+}
+
+/// What the document describes.
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
+pub enum Kind {
+    /// A lab.
+    Lab,
+}
+
+/// What the lab is called.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Metadata {
+    /// The lab's name: lower case letters, digits and `-`, at most 32.
+    #[schemars(required, regex(pattern = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"), length(max = 32))]
+    pub name: Option<String>,
+}
+
+/// A VNet.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct VirtualNetwork {
+    /// Unique in the lab; 2 to 64 characters.
+    #[schemars(length(min = 2, max = 64))]
+    pub name: String,
+    /// Its address space.
+    #[schemars(length(min = 1))]
+    pub address_prefixes: Vec<Cidr>,
+    /// Its subnets.
+    #[serde(default)]
+    pub subnets: Vec<Subnet>,
+}
+
+/// A subnet.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Subnet {
+    /// Unique in its VNet; at most 80 characters. A VPN gateway needs one called `GatewaySubnet`.
+    #[schemars(length(min = 1, max = 80))]
+    pub name: String,
+    /// Its addresses, inside the VNet's: /29 to /2.
+    pub address_prefix: Cidr,
+    /// Not built yet. A kubenet cluster attaches its own route table to its subnets.
+    pub route_table: Option<String>,
+}
+
+/// A VM with one NIC.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct VirtualMachine {
+    /// Unique among VMs and AKS nodes; at most 64 characters.
+    #[schemars(length(min = 1, max = 64))]
+    pub name: String,
+    /// Where its NIC is: `VNET/SUBNET`.
+    pub subnet: SubnetReference,
+    /// Its address. Default: the next free one of the subnet, after those of AKS nodes.
+    #[serde(rename = "privateIPAddress")]
+    pub private_ip_address: Option<Address>,
+    /// Whether its NIC may send and receive packets that are not its own. Default: false.
+    #[serde(default, rename = "enableIPForwarding")]
+    pub enable_ip_forwarding: bool,
+}
+
+/// A VPN gateway. Its VNet needs a subnet `GatewaySubnet`.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct VirtualNetworkGateway {
+    /// Unique in the lab; at most 80 characters.
+    #[schemars(length(min = 1, max = 80))]
+    pub name: String,
+    /// The name of its VNet.
+    pub virtual_network: String,
+    /// Default: `Vpn`.
+    pub gateway_type: Option<GatewayType>,
+}
+
+/// What a gateway connects with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+pub enum GatewayType {
+    /// Tunnels over the internet.
+    Vpn,
+    /// Not built yet.
+    ExpressRoute,
+}
+
+/// A site on premises. Its router has the first address of each of its networks.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Site {
+    /// Unique in the lab: lower case letters, digits and `-`, at most 63.
+    #[schemars(regex(pattern = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"), length(max = 63))]
+    pub name: String,
+    /// Its networks.
+    #[schemars(length(min = 1))]
+    pub address_prefixes: Vec<Cidr>,
+    /// The name of the gateway that it is connected to.
+    pub virtual_network_gateway: String,
+    /// Its machines.
+    #[serde(default)]
+    pub machines: Vec<Machine>,
+}
+
+/// A machine on premises.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Machine {
+    /// Unique among all machines on premises: lower case letters, digits and `-`, at most 63.
+    #[schemars(regex(pattern = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"), length(max = 63))]
+    pub name: String,
+    /// Its address, in one of the site's networks.
+    #[serde(rename = "privateIPAddress")]
+    pub private_ip_address: Address,
+}

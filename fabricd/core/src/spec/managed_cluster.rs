@@ -1,0 +1,154 @@
+//! AKS clusters in a lab file, in the words of `Microsoft.ContainerService/managedClusters`.
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::network_value::{Address, Cidr, SubnetReference};
+
+/// An AKS cluster.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ManagedCluster {
+    /// Unique in the lab: lower case letters, digits and `-`, at most 63.
+    #[schemars(regex(pattern = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"), length(max = 63))]
+    pub name: String,
+    /// In quotes, such as "1.30". Default: "1.30".
+    #[schemars(regex(pattern = r"^1\.[0-9]+(\.[0-9]+)?$"))]
+    pub kubernetes_version: Option<String>,
+    /// How pods and Services are connected. AKS would take Azure CNI Overlay if nothing is written; that
+    /// is not built yet, so write `networkPlugin: kubenet`.
+    pub network_profile: Option<NetworkProfile>,
+    /// Node pools.
+    #[schemars(length(min = 1))]
+    pub agent_pool_profiles: Vec<AgentPoolProfile>,
+}
+
+/// How pods and Services are connected.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct NetworkProfile {
+    /// Only `kubenet` is built.
+    pub network_plugin: Option<NetworkPlugin>,
+    /// Not built yet.
+    pub network_plugin_mode: Option<NetworkPluginMode>,
+    /// Only `azure` is built.
+    pub network_dataplane: Option<NetworkDataplane>,
+    /// Only `none` is built.
+    pub network_policy: Option<NetworkPolicy>,
+    /// Where pods get their addresses from; each node gets a /24 of it. Default: 10.244.0.0/16.
+    pub pod_cidr: Option<Cidr>,
+    /// Where Services get their addresses from. Default: 10.0.0.0/16.
+    pub service_cidr: Option<Cidr>,
+    /// The cluster's DNS server, in `serviceCidr`. Default: the tenth address, 10.0.0.10.
+    #[serde(rename = "dnsServiceIP")]
+    pub dns_service_ip: Option<Address>,
+    /// Only `loadBalancer` is built. Default: `loadBalancer`.
+    pub outbound_type: Option<OutboundType>,
+}
+
+/// How pods are connected.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum NetworkPlugin {
+    /// Bridge `cbr0` on each node, and a route table.
+    Kubenet,
+    /// Azure CNI. Not built yet.
+    Azure,
+    /// A CNI plugin of one's own. Not built yet.
+    None,
+}
+
+/// A variant of Azure CNI.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum NetworkPluginMode {
+    /// Not built yet.
+    Overlay,
+}
+
+/// What carries packets on a node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum NetworkDataplane {
+    /// iptables.
+    Azure,
+    /// eBPF. Not built yet.
+    Cilium,
+}
+
+/// What enforces network policies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum NetworkPolicy {
+    /// Nothing.
+    None,
+    /// Azure Network Policy Manager. Not built yet.
+    Azure,
+    /// Not built yet.
+    Calico,
+    /// Not built yet.
+    Cilium,
+}
+
+/// How packets leave for the internet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum OutboundType {
+    /// By the cluster's Standard Load Balancer.
+    LoadBalancer,
+    /// Not built yet.
+    ManagedNATGateway,
+    /// Not built yet.
+    UserAssignedNATGateway,
+    /// Not built yet.
+    UserDefinedRouting,
+    /// Not built yet.
+    Block,
+    /// Not built yet.
+    None,
+}
+
+/// A node pool.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct AgentPoolProfile {
+    /// Unique in its cluster: 1 to 12 lower case letters and digits, beginning with a letter.
+    #[schemars(regex(pattern = "^[a-z][a-z0-9]{0,11}$"))]
+    pub name: String,
+    /// Nodes. Default: 3.
+    #[schemars(range(max = 1000))]
+    pub count: Option<u32>,
+    /// Pods that each node takes. Default: 110.
+    #[schemars(range(min = 10, max = 250))]
+    pub max_pods: Option<u32>,
+    /// Where the nodes are: `VNET/SUBNET`. Default: the only subnet that there is.
+    pub vnet_subnet: Option<SubnetReference>,
+    /// The exact name of the VM scale set. Default: `aks-<pool>-<8 digits>-vmss`, the digits derived from
+    /// the names of lab, cluster and pool.
+    #[schemars(regex(pattern = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"), length(max = 57))]
+    pub scale_set: Option<String>,
+    /// Accepted and without effect.
+    pub mode: Option<AgentPoolMode>,
+    /// Accepted and without effect.
+    pub vm_size: Option<String>,
+    /// Only `Linux` is built. Default: `Linux`.
+    pub os_type: Option<OsType>,
+}
+
+/// What a node pool is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+pub enum AgentPoolMode {
+    /// The cluster's own pods first.
+    System,
+    /// The user's pods.
+    User,
+}
+
+/// A node's operating system.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+pub enum OsType {
+    /// Ubuntu.
+    Linux,
+    /// Not built yet.
+    Windows,
+}

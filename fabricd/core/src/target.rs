@@ -1,0 +1,178 @@
+//! Which place a user means.
+
+use std::net::{IpAddr, Ipv4Addr};
+
+use crate::{
+    blueprint::{PLATFORM_ADDRESS, router_address},
+    place::Place,
+    topology::{ManagedCluster, Pod, Topology},
+};
+
+/// Why a target means nothing, or too much.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum TargetError {
+    /// There is none; `similar` is the nearest name, if one is near.
+    #[error("lab `{lab}` has no `{target}`{}", hint(similar.as_ref()))]
+    NotFound {
+        /// The lab.
+        lab: String,
+        /// As the user wrote it.
+        target: String,
+        /// A name that is there and looks alike.
+        similar: Option<String>,
+    },
+    /// There are several.
+    #[error("`{target}` can be {}; write one of them", candidates.join(" or "))]
+    Ambiguous {
+        /// As the user wrote it.
+        target: String,
+        /// What it can be.
+        candidates: Vec<String>,
+    },
+    /// It has no address that packets could be sent to.
+    #[error("`{0}` has no address of its own")]
+    NoAddress(String),
+}
+
+fn hint(similar: Option<&String>) -> String {
+    similar.map_or_else(String::new, |name| format!("; did you mean `{name}`?"))
+}
+
+/// A place that a user can name.
+struct Named {
+    /// `pod/a`, `node/NAME` …
+    full: String,
+    /// The name alone.
+    bare: String,
+    place: Place,
+    address: Option<Ipv4Addr>,
+}
+
+/// The place that `text` means; a pod's bare name is looked up in `namespace`.
+///
+/// # Errors
+/// If there is none, or more than one.
+pub fn find(topology: &Topology, namespace: &str, text: &str) -> Result<Place, TargetError> {
+    named(topology, namespace, text).map(|named| named.place)
+}
+
+/// The address that `text` means as a destination: one written out, or a target's own.
+///
+/// # Errors
+/// If there is no such target, or it has no address.
+pub fn address(topology: &Topology, namespace: &str, text: &str) -> Result<IpAddr, TargetError> {
+    if let Ok(address) = text.parse() {
+        return Ok(address);
+    }
+    let named = named(topology, namespace, text)?;
+    named.address.map(IpAddr::V4).ok_or(TargetError::NoAddress(named.full))
+}
+
+/// The interface that is looked at in `place` if none is named.
+pub fn default_interface(place: &Place) -> &'static str {
+    match place {
+        Place::Underlay => "br0",
+        Place::OnPremises { .. } => "lan0",
+        Place::Platform { .. } | Place::Host { .. } | Place::Gateway { .. } => "pa0",
+        Place::Machine { .. } | Place::Node { .. } | Place::VirtualMachine { .. } | Place::Pod { .. } => "eth0",
+    }
+}
+
+fn named(topology: &Topology, namespace: &str, text: &str) -> Result<Named, TargetError> {
+    let all = all(topology, namespace);
+    let by_full: Vec<_> = all.iter().filter(|named| named.full == text || named.place.to_string() == text).collect();
+    let found = if by_full.is_empty() {
+        // Hosts, gateways and the like are asked for by their full names only.
+        let plain = |named: &&Named| {
+            named.bare == text
+                && matches!(
+                    named.place,
+                    Place::Pod { .. } | Place::Node { .. } | Place::VirtualMachine { .. } | Place::Machine { .. }
+                )
+        };
+        all.iter().filter(plain).collect()
+    } else {
+        by_full
+    };
+    let mut found: Vec<&Named> = found;
+    found.sort_by(|a, b| a.place.cmp(&b.place));
+    found.dedup_by(|a, b| a.place == b.place);
+    let index = match found.as_slice() {
+        [] => {
+            let similar = nearest(text, &all);
+            let lab = topology.lab.to_string();
+            return Err(TargetError::NotFound { lab, target: text.to_owned(), similar });
+        }
+        [one] => all.iter().position(|named| std::ptr::eq(named, *one)),
+        several => {
+            // A bare name means the pod if one has it, as in kubectl.
+            let mut pods = several.iter().filter(|named| named.full.starts_with("pod/"));
+            match (pods.next(), pods.next()) {
+                (Some(pod), None) => all.iter().position(|named| std::ptr::eq(named, *pod)),
+                _ => {
+                    let candidates = several.iter().map(|named| named.place.to_string()).collect();
+                    return Err(TargetError::Ambiguous { target: text.to_owned(), candidates });
+                }
+            }
+        }
+    };
+    let index = index.unwrap_or_default();
+    Ok(all.into_iter().nth(index).expect("the index was found in this list"))
+}
+
+fn nearest(text: &str, all: &[Named]) -> Option<String> {
+    let candidates = all.iter().flat_map(|named| [&named.bare, &named.full]);
+    let scored = candidates.map(|name| (strsim::damerau_levenshtein(text, name), name));
+    let (distance, name) = scored.min()?;
+    (distance <= 2.max(text.len() / 4)).then(|| name.clone())
+}
+
+fn all(topology: &Topology, namespace: &str) -> Vec<Named> {
+    let mut all = vec![];
+    let mut add = |full: String, bare: &str, place: Place, address: Option<Ipv4Addr>| {
+        all.push(Named { full, bare: bare.to_owned(), place, address });
+    };
+    for cluster in &topology.managed_clusters {
+        for pod in &cluster.pods {
+            let place = cluster.pod_place(pod);
+            if pod.namespace == namespace {
+                add(format!("pod/{}", pod.name), &pod.name, place.clone(), Some(pod.address));
+            }
+            if pod.host_network {
+                add(full_pod_name(cluster, pod), "", place, Some(pod.address));
+            } else {
+                add(place.to_string(), "", place, Some(pod.address));
+            }
+        }
+    }
+    for (place, name, nic) in topology.azure_vms() {
+        add(place.to_string(), name, place.clone(), Some(nic.private_ip_address));
+        let host = Place::Host { vm: name.to_owned() };
+        add(host.to_string(), name, host, None);
+    }
+    for site in &topology.on_premises {
+        let place = Place::OnPremises { site: site.name.clone() };
+        let router = site.address_prefixes.first().map(|prefix| router_address(*prefix));
+        add(place.to_string(), &site.name, place, router);
+        for machine in &site.machines {
+            let place = Place::Machine { name: machine.name.clone() };
+            add(place.to_string(), &machine.name, place, Some(machine.address));
+        }
+    }
+    for gateway in &topology.virtual_network_gateways {
+        let place = Place::Gateway { name: gateway.name.clone() };
+        add(place.to_string(), &gateway.name, place, Some(gateway.private_ip_address));
+    }
+    for network in &topology.virtual_networks {
+        let place = Place::Platform { virtual_network: network.name.clone() };
+        add(place.to_string(), &network.name, place, Some(PLATFORM_ADDRESS));
+    }
+    if !topology.virtual_networks.is_empty() {
+        add("underlay".into(), "underlay", Place::Underlay, None);
+    }
+    all
+}
+
+fn full_pod_name(cluster: &ManagedCluster, pod: &Pod) -> String {
+    format!("pod/{}/{}/{}", cluster.name, pod.namespace, pod.name)
+}

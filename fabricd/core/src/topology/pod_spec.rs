@@ -1,0 +1,54 @@
+//! What a pod's spec must have, and what of it is not built.
+
+use std::collections::BTreeSet;
+
+use k8s_openapi::api::core::v1::PodSpec;
+
+use crate::{
+    name::check_label,
+    spec::{problem::Problem, tree::At},
+};
+
+/// Checks a pod's spec; `at` is where it is.
+pub(super) fn check(spec: Option<&PodSpec>, at: At<'_>, problems: &mut Vec<Problem>) {
+    let Some(spec) = spec.filter(|spec| !spec.containers.is_empty()) else {
+        if !at.is_lost() {
+            let help = "such as `containers: [{name: shell, image: busybox}]`";
+            problems.push(
+                Problem::new(at.key("containers").span(), "a pod needs at least one container").help(help),
+            );
+        }
+        return;
+    };
+    let mut names = BTreeSet::new();
+    for (index, container) in spec.containers.iter().enumerate() {
+        let at = at.key("containers").item(index);
+        let span = at.key("name").span();
+        match check_label(&container.name, 63) {
+            Err(_) if container.name.is_empty() => {
+                problems.push(Problem::new(span, "a container needs a `name`"))
+            }
+            Err(error) => problems.push(Problem::new(span, error.to_string())),
+            Ok(()) if !names.insert(&container.name) => {
+                let message = format!("a container called `{}` exists already in this pod", container.name);
+                problems.push(Problem::new(span, message));
+            }
+            Ok(()) => {}
+        }
+        if container.image.as_deref().is_none_or(str::is_empty) {
+            problems.push(Problem::new(at.key("image").span(), "a container needs an `image`"));
+        }
+    }
+    let later = [
+        ("affinity", spec.affinity.is_some(), "`nodeSelector` or `nodeName`"),
+        (
+            "topologySpreadConstraints",
+            spec.topology_spread_constraints.is_some(),
+            "`nodeSelector` or `nodeName`",
+        ),
+    ];
+    for (key, _, instead) in later.into_iter().filter(|(_, used, _)| *used) {
+        let message = format!("`{key}` is not built yet");
+        problems.push(Problem::new(at.key(key).span(), message).help(format!("use {instead}")));
+    }
+}

@@ -1,0 +1,150 @@
+//! Which node each pod gets.
+//!
+//! Much simpler than Kubernetes' scheduler: the node with the fewest pods takes the next one. Pods whose
+//! node is written come first, so that the others spread around them.
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::api::core::v1::PodSpec;
+
+use super::{ManagedCluster, Node, workload::Draft};
+use crate::spec::{
+    limits::DIAGNOSTICS_MAX,
+    problem::Problem,
+    suggest::{advice, quoted},
+};
+
+/// The index of a node for each of `drafts`, all of `cluster`; `None`, with a problem, if there is none.
+pub(super) fn place(
+    cluster: &ManagedCluster,
+    drafts: &[&Draft<'_>],
+    problems: &mut Vec<Problem>,
+) -> Vec<Option<usize>> {
+    let mut load = vec![0_u32; cluster.nodes.len()];
+    let by_name: BTreeMap<&str, usize> =
+        cluster.nodes.iter().enumerate().map(|(index, node)| (node.name.as_str(), index)).collect();
+    let mut placed = vec![None; drafts.len()];
+    let mut open = vec![];
+    for (index, draft) in drafts.iter().enumerate() {
+        if problems.len() > DIAGNOSTICS_MAX {
+            return placed;
+        }
+        match wish(cluster, draft, &by_name) {
+            Ok(None) => open.push(index),
+            Ok(Some(node)) => match admit(cluster, draft, node, &mut load) {
+                Ok(()) => placed[index] = Some(node),
+                Err(problem) => problems.push(problem),
+            },
+            Err(problem) => problems.push(problem),
+        }
+    }
+    for index in open {
+        if problems.len() > DIAGNOSTICS_MAX {
+            break;
+        }
+        match choose(cluster, drafts[index], &load) {
+            Ok(node) => {
+                load[node] += 1;
+                placed[index] = Some(node);
+            }
+            Err(problem) => problems.push(problem),
+        }
+    }
+    placed
+}
+
+/// The node that the pod's name of a node or its pinned address asks for.
+fn wish(
+    cluster: &ManagedCluster,
+    draft: &Draft<'_>,
+    by_name: &BTreeMap<&str, usize>,
+) -> Result<Option<usize>, Problem> {
+    let spec = draft.manifest.spec.as_ref();
+    let named = match spec.and_then(|spec| spec.node_name.as_deref()) {
+        None => None,
+        Some(name) => {
+            let found = by_name.get(name).copied();
+            Some(found.ok_or_else(|| {
+                let span = draft.pod_at.key("spec").key("nodeName").span();
+                let names = cluster.nodes.iter().map(|node| node.name.as_str());
+                Problem::new(span, format!("the cluster `{}` has no node {}", cluster.name, quoted(name)))
+                    .help(advice(name, "nodes", names))
+            })?)
+        }
+    };
+    let Some((address, span)) = draft.pinned else { return Ok(named) };
+    if spec.and_then(|spec| spec.host_network) == Some(true) {
+        let message = "a pod with `hostNetwork: true` has its node's address";
+        return Err(Problem::new(span, message).help("remove the annotation"));
+    }
+    let Some(home) = cluster.nodes.iter().position(|node| node.pod_cidr.contains(&address)) else {
+        let help = match (cluster.nodes.first(), cluster.nodes.last()) {
+            (Some(first), Some(last)) => format!("its nodes have {} to {}", first.pod_cidr, last.pod_cidr),
+            _ => "it has no nodes".to_owned(),
+        };
+        let message = format!("no node of the cluster `{}` gives {address} to pods", cluster.name);
+        return Err(Problem::new(span, message).help(help));
+    };
+    match named {
+        Some(node) if node != home => {
+            let Node { name, pod_cidr, .. } = &cluster.nodes[node];
+            let message = format!("{address} is not an address of the pod's node `{name}`");
+            let other = &cluster.nodes[home].name;
+            Err(Problem::new(span, message)
+                .help(format!("its pods are in {pod_cidr}; the address belongs to `{other}`")))
+        }
+        _ => Ok(Some(home)),
+    }
+}
+
+/// What the kubelet checks: room, and the pod's node selector.
+fn admit(cluster: &ManagedCluster, draft: &Draft<'_>, node: usize, load: &mut [u32]) -> Result<(), Problem> {
+    let Node { name, .. } = &cluster.nodes[node];
+    if !fits(cluster, draft, node) {
+        let span = draft.pod_at.key("spec").key("nodeSelector").span();
+        return Err(Problem::new(span, format!("the pod's node `{name}` does not fit its node selector")));
+    }
+    let max_pods = max_pods(cluster, node);
+    if load[node] >= max_pods {
+        let message = format!("the node `{name}` takes {max_pods} pods, and this is one more");
+        return Err(Problem::new(draft.at.key("metadata").key("name").span(), message)
+            .help("raise `maxPods` of its pool (up to 250), or place the pod elsewhere"));
+    }
+    load[node] += 1;
+    Ok(())
+}
+
+fn choose(cluster: &ManagedCluster, draft: &Draft<'_>, load: &[u32]) -> Result<usize, Problem> {
+    let fitting: Vec<usize> = (0..cluster.nodes.len()).filter(|&node| fits(cluster, draft, node)).collect();
+    if fitting.is_empty() {
+        let span = draft.pod_at.key("spec").key("nodeSelector").span();
+        return Err(Problem::new(span, format!("no node of the cluster `{}` fits the node selector", cluster.name))
+            .help("labels that nodes have: kubernetes.io/hostname, kubernetes.io/os, kubernetes.io/arch, agentpool, kubernetes.azure.com/agentpool"));
+    }
+    let free = fitting.iter().copied().filter(|&node| load[node] < max_pods(cluster, node));
+    free.min_by_key(|&node| (load[node], node)).ok_or_else(|| {
+        let room: u64 = fitting.iter().map(|&node| u64::from(max_pods(cluster, node))).sum();
+        let message = format!("there is no room for the pod: nodes that it fits take {room} pods in all");
+        Problem::new(draft.at.key("metadata").key("name").span(), message)
+            .help("add nodes (`count`), or raise `maxPods` (up to 250)")
+    })
+}
+
+fn max_pods(cluster: &ManagedCluster, node: usize) -> u32 {
+    cluster.agent_pools[cluster.nodes[node].pool].max_pods
+}
+
+fn fits(cluster: &ManagedCluster, draft: &Draft<'_>, node: usize) -> bool {
+    let selector = draft.manifest.spec.as_ref().and_then(|spec: &PodSpec| spec.node_selector.as_ref());
+    let node = &cluster.nodes[node];
+    let pool = &cluster.agent_pools[node.pool].name;
+    selector.is_none_or(|selector| {
+        selector.iter().all(|(label, value)| match label.as_str() {
+            "kubernetes.io/hostname" => *value == node.name,
+            "agentpool" | "kubernetes.azure.com/agentpool" => value == pool,
+            "kubernetes.io/os" => value == "linux",
+            "kubernetes.io/arch" => value == "amd64",
+            _ => false,
+        })
+    })
+}

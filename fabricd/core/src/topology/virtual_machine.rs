@@ -1,0 +1,114 @@
+//! VMs that are no AKS nodes.
+
+use std::net::Ipv4Addr;
+
+use super::{
+    NetworkInterface, SubnetIndex, VirtualMachine, VirtualNetwork,
+    address_book::{AddressBook, Refusal, usable},
+    resource_name,
+    unique::Names,
+    virtual_network::find_subnet,
+};
+use crate::spec::{LabSpec, problem::Problem, tree::At};
+
+/// A VM of which perhaps the address is still open.
+pub(super) struct Draft<'a> {
+    name: String,
+    at: At<'a>,
+    subnet: SubnetIndex,
+    address: Option<Ipv4Addr>,
+    enable_ip_forwarding: bool,
+}
+
+/// Checks the VMs and takes the addresses that are written; the other addresses come after those of nodes.
+pub(super) fn draft<'a>(
+    spec: &'a LabSpec,
+    networks: &[VirtualNetwork],
+    book: &mut AddressBook,
+    problems: &mut Vec<Problem>,
+) -> Vec<Draft<'a>> {
+    let mut names = Names::of("a VM");
+    let mut drafts = vec![];
+    for (index, vm) in spec.lab.value.virtual_machines.iter().enumerate() {
+        let at = spec.lab.at().key("virtualMachines").item(index);
+        names.claim(&vm.name, at.key("name").span(), problems);
+        resource_name::check(&vm.name, 64, at.key("name"), problems);
+        let Some(subnet) = find_subnet(spec, networks, &vm.subnet, at.key("subnet"), problems) else {
+            continue;
+        };
+        let address = vm.private_ip_address.map(|address| address.0);
+        if let Some(address) = address {
+            let written = at.key("privateIPAddress");
+            let owner = format!("the VM `{}`", vm.name);
+            if let Err(refusal) = book.take(subnet, address, &owner) {
+                problems.push(refused(networks, subnet, address, refusal, written));
+                continue;
+            }
+        }
+        let enable_ip_forwarding = vm.enable_ip_forwarding;
+        drafts.push(Draft { name: vm.name.clone(), at, subnet, address, enable_ip_forwarding });
+    }
+    drafts
+}
+
+/// Gives the open addresses, and keeps the names of nodes and VMs apart.
+pub(super) fn settle(
+    drafts: Vec<Draft<'_>>,
+    networks: &[VirtualNetwork],
+    is_node: impl Fn(&str) -> bool,
+    book: &mut AddressBook,
+    problems: &mut Vec<Problem>,
+) -> Vec<VirtualMachine> {
+    let mut vms = vec![];
+    for Draft { name, at, subnet, address, enable_ip_forwarding } in drafts {
+        if is_node(&name) {
+            let message = format!("an AKS node called `{name}` exists already");
+            problems.push(Problem::new(at.key("name").span(), message).help("give the VM another name"));
+        }
+        let address = address.or_else(|| book.take_next(subnet, &format!("the VM `{name}`")));
+        let Some(private_ip_address) = address else {
+            problems.push(full(networks, subnet, at.key("subnet")));
+            continue;
+        };
+        vms.push(VirtualMachine {
+            name,
+            nic: NetworkInterface { subnet, private_ip_address, enable_ip_forwarding },
+        });
+    }
+    vms
+}
+
+/// The problem of a subnet without a free address.
+pub(super) fn full(networks: &[VirtualNetwork], subnet: SubnetIndex, at: At<'_>) -> Problem {
+    let it = &networks[subnet.virtual_network].subnets[subnet.subnet];
+    let prefix = it.address_prefix;
+    let message =
+        format!("the subnet `{}` {prefix} is full: it has {} usable addresses", it.name, usable(prefix));
+    Problem::new(at.span(), message)
+        .help("Azure keeps the first four and the last address of each subnet; take a larger subnet")
+}
+
+fn refused(
+    networks: &[VirtualNetwork],
+    subnet: SubnetIndex,
+    address: Ipv4Addr,
+    refusal: Refusal,
+    at: At<'_>,
+) -> Problem {
+    let it = &networks[subnet.virtual_network].subnets[subnet.subnet];
+    let prefix = it.address_prefix;
+    match refusal {
+        Refusal::Outside => {
+            let message = format!("{address} is not in the subnet `{}`", it.name);
+            Problem::new(at.span(), message).help(format!("which is {prefix}"))
+        }
+        Refusal::Reserved => {
+            let first = Ipv4Addr::from(u32::from(prefix.network()).saturating_add(4));
+            Problem::new(at.span(), format!("{address} is kept by Azure in the subnet `{}`", it.name)).help(
+                format!("the first four addresses and the last are reserved; the first that can be used is {first}"),
+            )
+        }
+        Refusal::Taken(owner) => Problem::new(at.span(), format!("{address} is taken by {owner}"))
+            .help("choose another address, or leave it out to get the next free one"),
+    }
+}

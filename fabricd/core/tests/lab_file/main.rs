@@ -1,0 +1,8 @@
+//! Lab files from the outside: what comes of good ones, and what is said about bad ones.
+
+mod diagnostics;
+mod kubenet;
+mod properties;
+mod schema;
+mod text;
+mod topologies;

@@ -1,0 +1,87 @@
+//! The real kernel.
+
+use std::{
+    io,
+    path::{Path, PathBuf},
+    thread,
+};
+
+use fabric_core::{
+    kernel::{Kernel, KernelError, Machine, StepError},
+    name::LabName,
+    plan::{Observed, Wave},
+};
+
+use crate::{execute, memory::Memory, namespace, observe, ruleset::Loaders};
+
+/// The kernel of this machine, with the namespaces that are named in one directory.
+#[derive(Debug)]
+pub struct LinuxKernel {
+    pub(crate) directory: PathBuf,
+    pub(crate) loaders: Loaders,
+    pub(crate) memory: Memory,
+    machine: Machine,
+}
+
+/// Where `ip netns` keeps its names too.
+pub const NETNS_DIR: &str = "/run/netns";
+
+impl LinuxKernel {
+    /// Makes `netns_dir` a directory that namespaces can be mounted in, and finds out what the kernel
+    /// offers. Most callers want [`NETNS_DIR`].
+    ///
+    /// # Errors
+    /// Without the right to mount or to make namespaces.
+    pub fn open(netns_dir: PathBuf) -> Result<Self, KernelError> {
+        namespace::prepare_directory(&netns_dir)
+            .map_err(|e| KernelError::new(format!("cannot prepare {}", netns_dir.display()), e))?;
+        let machine = in_new_namespace(|| Ok(probe()))
+            .map_err(|e| KernelError::new("cannot make a network namespace", e))?;
+        let (loaders, memory) = (Loaders::find(), Memory::default());
+        Ok(Self { directory: netns_dir, loaders, memory, machine })
+    }
+}
+
+impl Kernel for LinuxKernel {
+    fn observe(&self, lab: &LabName) -> Result<Observed, KernelError> {
+        observe::lab(self, lab)
+    }
+
+    fn execute(
+        &self,
+        lab: &LabName,
+        wave: &Wave,
+        done: &(dyn Fn(usize) + Sync),
+    ) -> Result<(), Vec<StepError>> {
+        execute::wave(self, lab, wave, done)
+    }
+
+    fn machine(&self) -> Machine {
+        self.machine
+    }
+}
+
+/// Runs `work` on a thread of its own, in a namespace of its own that ends with it.
+pub(crate) fn in_new_namespace<T: Send>(work: impl FnOnce() -> io::Result<T> + Send) -> io::Result<T> {
+    thread::scope(|scope| {
+        let worker = scope.spawn(|| {
+            namespace::enter_new()?;
+            work()
+        });
+        worker.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    })
+}
+
+/// The number of threads that make the machine's cores busy.
+pub(crate) fn cores() -> usize {
+    thread::available_parallelism().map_or(2, usize::from)
+}
+
+fn probe() -> Machine {
+    // Both are parameters of a namespace: the machine's own may be set otherwise.
+    let disabled = std::fs::read_to_string("/proc/sys/net/ipv6/conf/all/disable_ipv6");
+    Machine {
+        ipv6: disabled.is_ok_and(|value| value.trim() == "0"),
+        bridge_netfilter: Path::new("/proc/sys/net/bridge/bridge-nf-call-iptables").exists(),
+    }
+}

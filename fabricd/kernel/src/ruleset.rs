@@ -1,0 +1,133 @@
+//! Packet filter rules, loaded by `nft` and `iptables-nft-restore`.
+
+use std::{
+    collections::BTreeSet,
+    io::{self, Write},
+    path::PathBuf,
+    process::{Command, Stdio},
+};
+
+use fabric_core::object::{Program, Ruleset};
+
+use crate::programs;
+
+/// Why rules could not be loaded.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum RulesetError {
+    #[error("{program} is not installed: apt-get install {package}")]
+    Missing { program: &'static str, package: &'static str },
+    #[error("cannot run {program}")]
+    Run { program: &'static str, source: io::Error },
+    #[error("{program}: {message}")]
+    Refused { program: &'static str, message: String },
+}
+
+/// Where the two programs are, looked up once.
+#[derive(Debug)]
+pub(crate) struct Loaders {
+    nft: Option<PathBuf>,
+    iptables: Option<PathBuf>,
+}
+
+impl Loaders {
+    /// Looks the programs up. A missing one is an error only when rules are to be loaded by it.
+    pub(crate) fn find() -> Self {
+        Self { nft: programs::find("nft"), iptables: programs::find("iptables-nft-restore") }
+    }
+
+    /// Loads the rules into the calling thread's namespace, in one transaction.
+    pub(crate) fn load(&self, ruleset: &Ruleset) -> Result<(), RulesetError> {
+        self.run(ruleset.program, &ruleset.text)
+    }
+
+    /// Empties what the rules stand in: their nft tables, or their iptables tables.
+    pub(crate) fn remove(&self, ruleset: &Ruleset) -> Result<(), RulesetError> {
+        self.run(ruleset.program, &removal(ruleset))
+    }
+
+    // The child is in the namespace because the calling thread is: a plain spawn, without code between
+    // fork and exec, does not copy the page tables of a large daemon.
+    fn run(&self, program: Program, text: &str) -> Result<(), RulesetError> {
+        let (name, package, path, arguments): (_, _, _, &[&str]) = match program {
+            Program::Nft => ("nft", "nftables", &self.nft, &["-f", "-"]),
+            Program::Iptables => ("iptables-nft-restore", "iptables", &self.iptables, &[]),
+        };
+        let path = path.as_ref().ok_or(RulesetError::Missing { program: name, package })?;
+        let failed = |source| RulesetError::Run { program: name, source };
+        let mut child = Command::new(path)
+            .args(arguments)
+            .env("LC_ALL", "C")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .map_err(failed)?;
+        let mut stdin = child.stdin.take().expect("stdin was asked for");
+        // A program that stops reading early says why on stderr: that is the failure to report.
+        let written = stdin.write_all(text.as_bytes());
+        drop(stdin);
+        let output = child.wait_with_output().map_err(failed)?;
+        if !output.status.success() {
+            let message = String::from_utf8_lossy(&output.stderr).trim().to_owned();
+            let message = if message.is_empty() { output.status.to_string() } else { message };
+            return Err(RulesetError::Refused { program: name, message });
+        }
+        written.map_err(failed)
+    }
+}
+
+fn removal(ruleset: &Ruleset) -> String {
+    let lines = ruleset.text.lines().map(str::trim);
+    match ruleset.program {
+        Program::Nft => {
+            let tables: BTreeSet<_> = lines
+                .filter_map(|line| {
+                    let rest = line.strip_prefix("add ").unwrap_or(line).strip_prefix("table ")?;
+                    let mut words = rest.split([' ', '{', ';']).filter(|word| !word.is_empty());
+                    Some((words.next()?, words.next()?))
+                })
+                .collect();
+            // `add` first: deleting what is not there would fail.
+            let line = |(family, name)| format!("add table {family} {name}\ndelete table {family} {name}\n");
+            tables.into_iter().map(line).collect()
+        }
+        // Restoring an empty table flushes it and removes its chains of other names.
+        Program::Iptables => lines
+            .filter_map(|line| line.strip_prefix('*'))
+            .map(|table| {
+                let chains = built_in_chains(table).iter().map(|chain| format!(":{chain} ACCEPT [0:0]\n"));
+                format!("*{table}\n{}COMMIT\n", chains.collect::<String>())
+            })
+            .collect(),
+    }
+}
+
+fn built_in_chains(table: &str) -> &'static [&'static str] {
+    match table {
+        "filter" | "security" => &["INPUT", "FORWARD", "OUTPUT"],
+        "nat" => &["PREROUTING", "INPUT", "OUTPUT", "POSTROUTING"],
+        "mangle" => &["PREROUTING", "INPUT", "FORWARD", "OUTPUT", "POSTROUTING"],
+        "raw" => &["PREROUTING", "OUTPUT"],
+        _ => &[],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(program: Program, text: &str) -> String {
+        removal(&Ruleset { program, text: text.into() })
+    }
+
+    #[test]
+    fn a_removal_names_the_tables_of_the_text() {
+        let text =
+            "add table inet nsg\ndelete table inet nsg\ntable inet nsg {\n chain a { }\n}\ntable ip nat{}\n";
+        let all = "add table inet nsg\ndelete table inet nsg\nadd table ip nat\ndelete table ip nat\n";
+        assert_eq!(of(Program::Nft, text), all);
+        let text = "*raw\n:PREROUTING DROP [0:0]\n:MINE - [0:0]\n-A MINE -j ACCEPT\nCOMMIT\n";
+        let empty = "*raw\n:PREROUTING ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\nCOMMIT\n";
+        assert_eq!(of(Program::Iptables, text), empty);
+    }
+}

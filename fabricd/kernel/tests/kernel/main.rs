@@ -1,0 +1,57 @@
+//! The real kernel, in namespaces that nothing else uses: as root and as an ordinary user.
+//!
+//! No test sleeps; nothing is made in the machine's own network namespace.
+
+mod differences;
+mod doctor;
+mod isolation;
+mod lab;
+mod objects;
+mod ordinary_user;
+mod packets;
+mod processes;
+mod scale;
+
+use libtest_mimic::{Arguments, Failed, Trial};
+
+fn main() {
+    fabric_kernel::process::run_if_asked();
+    isolation::probe_if_asked();
+    let arguments = Arguments::from_args();
+    if let Err(error) = fabric_kernel::isolation::enter(|| ()) {
+        eprintln!("{error}: {}", error.source);
+        std::process::exit(1);
+    }
+    let trials = [
+        objects::trials(),
+        differences::trials(),
+        packets::trials(),
+        processes::trials(),
+        isolation::trials(),
+        doctor::trials(),
+        scale::trials(),
+        ordinary_user::trials(),
+    ];
+    libtest_mimic::run(&arguments, trials.into_iter().flatten().collect()).exit();
+}
+
+/// Tests by the names of their functions.
+pub fn trials(module: &str, tests: &[(&str, fn())]) -> Vec<Trial> {
+    let trial = |&(name, test): &(&str, fn())| {
+        Trial::test(format!("{module}::{name}"), move || {
+            test();
+            Ok::<(), Failed>(())
+        })
+    };
+    tests.iter().map(trial).collect()
+}
+
+/// A list of tests for [`trials`].
+#[macro_export]
+macro_rules! tests {
+    ($($name:ident),* $(,)?) => {
+        pub fn trials() -> Vec<libtest_mimic::Trial> {
+            $crate::trials(module_path!().rsplit("::").next().unwrap(), &[$((stringify!($name), $name as fn())),*])
+        }
+    };
+}

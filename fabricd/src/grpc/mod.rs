@@ -1,0 +1,66 @@
+//! The gRPC face of the daemon: it converts, asks, and converts back. No logic is in here, and no
+//! generated type leaves.
+
+mod daemon_service;
+mod lab_service;
+mod probe_service;
+mod status;
+
+use std::{path::PathBuf, sync::Arc};
+
+use fabric_core::kernel::Kernel;
+use fabric_proto::v1::{
+    daemon_service_server::DaemonServiceServer, lab_service_server::LabServiceServer,
+    probe_service_server::ProbeServiceServer,
+};
+use tokio::sync::Notify;
+use tonic::transport::{Server, server::Router};
+
+use crate::lab::Registry;
+
+/// Largest message that is taken, in bytes: lab files of 16 MiB and what gRPC puts around them.
+const MESSAGE_MAX: usize = 17 * 1024 * 1024;
+
+/// What the services know of the daemon around them.
+#[derive(Clone, Debug)]
+pub struct About {
+    /// Whether it is a private daemon, which ends when it is asked to.
+    pub private: bool,
+    /// Its process id as the machine sees it.
+    pub pid: u32,
+    /// The machine's limit of learned neighbours (`gc_thresh3`), where it is known.
+    pub neighbour_limit: Option<u32>,
+    /// Where its named namespaces are.
+    pub netns_dir: PathBuf,
+}
+
+/// All services, health and reflection included. `stop` is notified when a client asks for the end.
+///
+/// # Errors
+/// If the descriptors of the interface are broken, which a test would have seen.
+pub async fn router<K: Kernel>(
+    registry: Arc<Registry<K>>,
+    about: About,
+    stop: Arc<Notify>,
+) -> Result<Router, tonic_reflection::server::Error> {
+    let (health, health_service) = tonic_health::server::health_reporter();
+    health.set_serving::<LabServiceServer<lab_service::LabApi<K>>>().await;
+    health.set_serving::<ProbeServiceServer<probe_service::ProbeApi<K>>>().await;
+    health.set_serving::<DaemonServiceServer<daemon_service::DaemonApi<K>>>().await;
+    let reflection = tonic_reflection::server::Builder::configure()
+        .register_encoded_file_descriptor_set(fabric_proto::FILE_DESCRIPTOR_SET)
+        .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+        .build_v1()?;
+    let labs = LabServiceServer::new(lab_service::LabApi { registry: registry.clone() });
+    let probes = ProbeServiceServer::new(probe_service::ProbeApi {
+        registry: registry.clone(),
+        netns_dir: about.netns_dir.clone(),
+    });
+    let daemon = DaemonServiceServer::new(daemon_service::DaemonApi { registry, about, stop });
+    Ok(Server::builder()
+        .add_service(health_service)
+        .add_service(reflection)
+        .add_service(labs.max_decoding_message_size(MESSAGE_MAX).max_encoding_message_size(usize::MAX))
+        .add_service(probes)
+        .add_service(daemon))
+}

@@ -1,0 +1,88 @@
+//! The only place where an error becomes a gRPC status.
+
+use fabric_core::{capture::arguments::ArgumentError, target::TargetError};
+use tonic::{Code, Status};
+
+use crate::{
+    lab::{ChangeError, SelectError},
+    probe::CaptureError,
+};
+
+/// An error that a client can be told.
+pub trait ToStatus {
+    /// The status for it.
+    fn to_status(&self) -> Status;
+}
+
+impl ToStatus for SelectError {
+    fn to_status(&self) -> Status {
+        let code = match self {
+            Self::NoLab | Self::NotFound { .. } => Code::NotFound,
+            Self::Several(_) => Code::FailedPrecondition,
+        };
+        Status::new(code, self.to_string())
+    }
+}
+
+impl ToStatus for TargetError {
+    fn to_status(&self) -> Status {
+        let code = match self {
+            Self::NotFound { .. } => Code::NotFound,
+            Self::Ambiguous { .. } | Self::NoAddress(_) => Code::InvalidArgument,
+        };
+        Status::new(code, self.to_string())
+    }
+}
+
+impl ToStatus for ChangeError {
+    fn to_status(&self) -> Status {
+        let code = match self {
+            Self::NotFound(_) => Code::NotFound,
+            Self::Refused(_) | Self::Incomplete(_) => Code::Aborted,
+            Self::Ledger(_) | Self::Panicked => Code::Internal,
+        };
+        Status::new(code, chain(self))
+    }
+}
+
+impl ToStatus for ArgumentError {
+    fn to_status(&self) -> Status {
+        Status::invalid_argument(self.to_string())
+    }
+}
+
+impl ToStatus for CaptureError {
+    fn to_status(&self) -> Status {
+        match self {
+            Self::Arguments(error) => error.to_status(),
+            Self::Target(error) => error.to_status(),
+            Self::Interface(_) | Self::Places | Self::Format => Status::invalid_argument(self.to_string()),
+            Self::Start(_) => Status::internal(chain(self)),
+        }
+    }
+}
+
+/// The request lacks its first message, or that message lacks a part.
+pub fn missing(what: &str) -> Status {
+    Status::invalid_argument(format!("the request has no {what}"))
+}
+
+/// A program of the daemon's could not be started.
+pub fn not_started(error: &std::io::Error) -> Status {
+    Status::internal(format!("cannot start a program: {error}"))
+}
+
+/// An error with everything behind it.
+pub fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(error) = source {
+        let next = error.to_string();
+        if !text.ends_with(&next) {
+            text.push_str(": ");
+            text.push_str(&next);
+        }
+        source = error.source();
+    }
+    text
+}

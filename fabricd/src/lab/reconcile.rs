@@ -1,0 +1,102 @@
+//! From what the kernel has to what is wanted: the one path for apply, change, delete and recovery.
+
+use std::fmt;
+
+use fabric_core::{
+    blueprint::Blueprint,
+    kernel::{Kernel, KernelError, StepError},
+    name::LabName,
+    plan::{self, Plan},
+};
+
+/// Rounds of looking and doing. One does; the others are for what changed meanwhile.
+const ROUNDS: usize = 3;
+
+/// Why the kernel does not have what is wanted.
+#[derive(Debug, thiserror::Error)]
+pub enum ReconcileError {
+    /// It could not be read.
+    #[error("cannot see what the kernel has")]
+    Observe(#[from] KernelError),
+    /// It refused steps.
+    #[error("{}", Refused(.0))]
+    Execute(Vec<StepError>),
+    /// It took all steps, and still has something else.
+    #[error("the kernel took every step, and still this differs:\n{0}")]
+    StillDiffers(Plan),
+}
+
+/// The first refused steps, with what the kernel said.
+struct Refused<'a>(&'a [StepError]);
+
+impl fmt::Display for Refused<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const SHOWN: usize = 5;
+        for (number, error) in self.0.iter().take(SHOWN).enumerate() {
+            let separator = if number == 0 { "" } else { "\n" };
+            write!(f, "{separator}{error}: {}", error.source)?;
+        }
+        match self.0.len().saturating_sub(SHOWN) {
+            0 => Ok(()),
+            more => write!(f, "\nand {more} more"),
+        }
+    }
+}
+
+/// Turns what the kernel has of `lab` into `wanted`. `owned` holds all that this lab may have made;
+/// see [`plan::between`]. `progress` is called with the steps done and the steps in all.
+///
+/// Blocking, so for a thread of its own. Gives back the number of steps that were needed.
+///
+/// # Errors
+/// If the kernel refuses, or is changed by somebody else all the while. What was done stays done.
+pub fn reconcile<K: Kernel>(
+    kernel: &K,
+    lab: &LabName,
+    owned: &Blueprint,
+    wanted: &Blueprint,
+    progress: &(dyn Fn(usize, usize) + Sync),
+) -> Result<usize, ReconcileError> {
+    let mut steps = 0;
+    let mut rounds = 0;
+    loop {
+        let plan = plan::between(&kernel.observe(lab)?, owned, wanted);
+        if plan.is_empty() {
+            return Ok(steps);
+        }
+        if rounds == ROUNDS {
+            return Err(ReconcileError::StillDiffers(plan));
+        }
+        steps += plan.len();
+        execute(kernel, lab, &plan, progress)?;
+        rounds += 1;
+    }
+}
+
+fn execute<K: Kernel>(
+    kernel: &K,
+    lab: &LabName,
+    plan: &Plan,
+    progress: &(dyn Fn(usize, usize) + Sync),
+) -> Result<(), ReconcileError> {
+    let total = plan.len();
+    let done = std::sync::atomic::AtomicUsize::new(0);
+    let step_done = |steps| {
+        let before = done.fetch_add(steps, std::sync::atomic::Ordering::Relaxed);
+        progress(before + steps, total);
+    };
+    let mut refused = vec![];
+    for wave in &plan.waves {
+        let removes = matches!(wave.kind, plan::WaveKind::Remove | plan::WaveKind::RemoveNamespaces);
+        match kernel.execute(lab, wave, &step_done) {
+            Ok(()) => {}
+            // Removing goes on and reports all; making stops.
+            Err(errors) if removes => refused.extend(errors),
+            Err(errors) => {
+                refused.extend(errors);
+                break;
+            }
+        }
+    }
+    if refused.is_empty() { Ok(()) } else { Err(ReconcileError::Execute(refused)) }
+}

@@ -1,0 +1,145 @@
+//! All labs of a daemon, by name.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use fabric_core::{
+    blueprint::{self, Blueprint},
+    kernel::Kernel,
+    name::LabName,
+    spec,
+};
+
+use super::{Lab, LabHandle, actor, reconcile};
+use crate::ledger::{Intent, Ledger};
+
+/// Why no lab could be picked.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SelectError {
+    /// There is none at all.
+    #[error("no lab is running; `fabctl apply -f FILE` makes one")]
+    NoLab,
+    /// There is none of that name.
+    #[error("there is no lab `{name}`{}", .running)]
+    NotFound {
+        /// The name asked for.
+        name: String,
+        /// What is running instead, as the end of the sentence.
+        running: String,
+    },
+    /// No name was given, and there are several.
+    #[error("several labs are running ({}); say which with --lab", .0.join(", "))]
+    Several(Vec<String>),
+}
+
+/// All labs.
+pub struct Registry<K> {
+    kernel: Arc<K>,
+    ledger: Arc<Ledger>,
+    labs: Mutex<BTreeMap<LabName, LabHandle>>,
+}
+
+impl<K: Kernel> Registry<K> {
+    /// A registry without labs.
+    pub fn new(kernel: Arc<K>, ledger: Ledger) -> Self {
+        Self { kernel, ledger: Arc::new(ledger), labs: Mutex::default() }
+    }
+
+    /// The kernel that all labs are in.
+    pub fn kernel(&self) -> &K {
+        &self.kernel
+    }
+
+    /// Takes over what the ledger says, as after a crash or an update of the daemon: finishes what was
+    /// begun, or takes away what was being taken away. A lab that is whole loses no packet.
+    ///
+    /// Blocking. Labs that cannot be taken over are logged and left as they are.
+    ///
+    /// # Errors
+    /// If the ledger cannot be read.
+    pub fn recover(&self) -> Result<(), crate::ledger::LedgerError> {
+        for intent in self.ledger.read()? {
+            let name = intent.lab.clone();
+            match self.recover_lab(intent) {
+                Ok(lab) => {
+                    let handle = actor::start(self.kernel.clone(), self.ledger.clone(), name.clone(), lab);
+                    self.lock().insert(name, handle);
+                }
+                Err(error) => tracing::error!(lab = %name, error, "cannot take the lab over"),
+            }
+        }
+        Ok(())
+    }
+
+    fn recover_lab(&self, intent: Intent) -> Result<Option<Lab>, String> {
+        let machine = self.kernel.machine();
+        let load = |sources: &Vec<spec::Source>| {
+            spec::load(sources).map_err(|mistakes| {
+                let first = mistakes.first().map_or("no reason given", |mistake| &mistake.message);
+                format!("this version does not understand its file: {first}")
+            })
+        };
+        let mut owned = Blueprint::default();
+        if let Some(before) = &intent.before {
+            owned = blueprint::draw(&load(before)?, machine);
+        }
+        let Some(sources) = intent.wanted else {
+            reconcile(&*self.kernel, &intent.lab, &owned, &Blueprint::default(), &|_, _| {})
+                .map_err(|error| error.to_string())?;
+            self.ledger.remove(&intent.lab).map_err(|error| error.to_string())?;
+            tracing::info!(lab = %intent.lab, "finished taking it away");
+            return Ok(None);
+        };
+        let topology = load(&sources)?;
+        let blueprint = blueprint::draw(&topology, machine);
+        let steps = reconcile(&*self.kernel, &intent.lab, &owned, &blueprint, &|_, _| {})
+            .map_err(|error| error.to_string())?;
+        tracing::info!(lab = %intent.lab, steps, "taken over");
+        let generation = intent.generation;
+        let done = Intent { wanted: Some(sources.clone()), before: None, ..intent };
+        self.ledger.write(&done).map_err(|error| error.to_string())?;
+        Ok(Some(Lab { generation, sources, topology, blueprint }))
+    }
+
+    /// The way to the lab `name`, whether it is there yet or not.
+    pub fn handle(&self, name: &LabName) -> LabHandle {
+        let start = || actor::start(self.kernel.clone(), self.ledger.clone(), name.clone(), None);
+        self.lock().entry(name.clone()).or_insert_with(start).clone()
+    }
+
+    /// All labs that are there, sorted by name.
+    pub fn labs(&self) -> Vec<Arc<Lab>> {
+        self.lock().values().filter_map(LabHandle::lab).collect()
+    }
+
+    /// The lab `name`, or if that is empty the only one there is.
+    ///
+    /// # Errors
+    /// If there is none of that name, or not exactly one.
+    pub fn select(&self, name: &str) -> Result<Arc<Lab>, SelectError> {
+        let mut labs = self.labs();
+        let names = || -> Vec<String> { labs.iter().map(|lab| lab.topology.lab.to_string()).collect() };
+        if !name.is_empty() {
+            let running = match names().as_slice() {
+                [] => "; none is running".to_owned(),
+                names => format!("; running: {}", names.join(", ")),
+            };
+            let found = labs.iter().find(|lab| lab.topology.lab.as_str() == name);
+            return found
+                .cloned()
+                .ok_or_else(|| SelectError::NotFound { name: name.chars().take(64).collect(), running });
+        }
+        match labs.len() {
+            0 => Err(SelectError::NoLab),
+            1 => Ok(labs.remove(0)),
+            _ => Err(SelectError::Several(names())),
+        }
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<LabName, LabHandle>> {
+        // The map is whole between any two lines, whatever panicked.
+        self.labs.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

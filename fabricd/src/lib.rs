@@ -1,0 +1,70 @@
+//! The daemon that builds a small Azure out of network namespaces on one host.
+//!
+//! `main.rs` parses arguments, opens the socket and enters the namespaces; [`run`] does the rest, and
+//! tests call it with a kernel of their own.
+
+#![forbid(unsafe_code)]
+
+pub mod grpc;
+pub mod lab;
+pub mod ledger;
+pub mod probe;
+pub mod socket;
+
+use std::{future::Future, path::Path, sync::Arc, time::Duration};
+
+use anyhow::Context;
+use fabric_core::kernel::Kernel;
+use tokio::{net::UnixListener, sync::Notify};
+use tokio_stream::wrappers::UnixListenerStream;
+
+use crate::{grpc::About, lab::Registry, ledger::Ledger};
+
+/// How long open calls may take to end once the daemon is asked to.
+const GRACE: Duration = Duration::from_millis(300);
+
+/// Serves `listener` until `shutdown` ends or a client asks for the end. Labs of the ledger are taken
+/// over before the first call is answered.
+///
+/// # Errors
+/// If the ledger cannot be read, or the socket fails.
+pub async fn run<K: Kernel>(
+    kernel: K,
+    ledger: Option<&Path>,
+    about: About,
+    listener: UnixListener,
+    shutdown: impl Future<Output = ()>,
+) -> anyhow::Result<()> {
+    let ledger = match ledger {
+        Some(directory) => Ledger::open(directory)?,
+        None => Ledger::none(),
+    };
+    let registry = Arc::new(Registry::new(Arc::new(kernel), ledger));
+    let recovering = registry.clone();
+    tokio::task::spawn_blocking(move || recovering.recover()).await.context("taking over labs panicked")??;
+
+    let stop = Arc::new(Notify::new());
+    let router = grpc::router(registry, about, stop.clone()).await?;
+    let ended = Arc::new(Notify::new());
+    let graceful = {
+        let ended = ended.clone();
+        async move { ended.notified().await }
+    };
+    let serving = router.serve_with_incoming_shutdown(UnixListenerStream::new(listener), graceful);
+    let ending = async {
+        tokio::select! {
+            () = shutdown => {}
+            () = stop.notified() => {}
+        }
+        ended.notify_one();
+        // A capture that runs on would hold the end up for ever.
+        tokio::time::sleep(GRACE).await;
+    };
+    tracing::info!("ready");
+    tokio::select! {
+        served = serving => served.context("the socket failed")?,
+        () = ending => {}
+    }
+    tracing::info!("ended");
+    Ok(())
+}

@@ -1,0 +1,14 @@
+//! Looking into a running lab: programs that run in one of its places.
+//!
+//! Probes do not pass through a lab's owner. They end when their caller goes.
+
+mod entry;
+mod pcapng;
+mod process;
+mod several;
+mod tcpdump;
+mod terminal;
+
+pub use entry::{contained, direct};
+pub use process::{Control, Input, Output, Process, run};
+pub use tcpdump::{Capture, CaptureError, CaptureEvent, CapturePlace, CaptureRequest, Format, capture};

@@ -1,0 +1,213 @@
+//! Captures: tcpdump at one place, or at several with what they see merged.
+
+use std::{io, path::Path};
+
+use fabric_core::{
+    capture::arguments::{self, ArgumentError, PLACES_MAX},
+    name::IfName,
+    place::Place,
+    target::TargetError,
+    topology::Topology,
+};
+use tokio::sync::mpsc;
+
+use super::{
+    entry::direct,
+    process::{self, Control, Input, Output, Process},
+    several::{self, Shape},
+};
+
+/// What a client asks for.
+#[derive(Debug)]
+pub struct CaptureRequest {
+    /// Where to listen; at least one.
+    pub places: Vec<CapturePlace>,
+    /// tcpdump's own flags.
+    pub arguments: Vec<String>,
+    /// The filter expression, which may be empty.
+    pub filter: String,
+    /// What comes out.
+    pub format: Format,
+}
+
+/// One place to listen at.
+#[derive(Clone, Debug)]
+pub struct CapturePlace {
+    /// How its lines and interface blocks are named.
+    pub label: String,
+    /// Which place.
+    pub place: Place,
+    /// Which interface there; `any` is all.
+    pub interface: String,
+}
+
+/// What a capture is sent as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// tcpdump's text.
+    Text,
+    /// The classic file format.
+    Pcap,
+    /// pcapng.
+    Pcapng,
+}
+
+/// What comes out of a capture.
+#[derive(Debug)]
+pub enum CaptureEvent {
+    /// Text or bytes, tcpdump's messages, and last its exit code.
+    Output(Output),
+    /// Packets that are sent from now on are seen at every place.
+    Listening,
+}
+
+/// A running capture, which ends when its events are no longer wanted.
+pub struct Capture {
+    /// What comes out of it.
+    pub events: mpsc::Receiver<CaptureEvent>,
+    /// Signals for tcpdump, by number.
+    pub signals: mpsc::Sender<i32>,
+}
+
+/// Why a capture cannot begin.
+#[derive(Debug, thiserror::Error)]
+pub enum CaptureError {
+    /// A flag or the filter is refused.
+    #[error(transparent)]
+    Arguments(#[from] ArgumentError),
+    /// There is no such place.
+    #[error(transparent)]
+    Target(#[from] TargetError),
+    /// That can be no interface's name.
+    #[error("`{0}` is no interface name")]
+    Interface(String),
+    /// None, or too many.
+    #[error("a capture has 1 to {PLACES_MAX} places")]
+    Places,
+    /// The classic format has room for one place.
+    #[error("several places need pcapng")]
+    Format,
+    /// tcpdump could not be started.
+    #[error("cannot start tcpdump")]
+    Start(#[source] io::Error),
+}
+
+/// Starts tcpdump at all places of `request`.
+///
+/// # Errors
+/// If the request is refused or tcpdump cannot be started.
+pub fn capture(
+    netns_dir: &Path,
+    topology: &Topology,
+    request: CaptureRequest,
+) -> Result<Capture, CaptureError> {
+    let CaptureRequest { places, arguments, filter, format } = request;
+    if !(1..=PLACES_MAX).contains(&places.len()) {
+        return Err(CaptureError::Places);
+    }
+    for place in &places {
+        IfName::new(&*place.interface).map_err(|_| CaptureError::Interface(place.interface.clone()))?;
+    }
+    arguments::check_filter(&filter)?;
+    let flags = arguments::flags(&arguments)?;
+    let alone = places.len() == 1;
+    let (own, shape) = match format {
+        Format::Text if alone => (arguments.clone(), None),
+        Format::Pcap if alone => (binary(&arguments), None),
+        Format::Pcap => return Err(CaptureError::Format),
+        Format::Text => {
+            let mut own = vec!["-tt".to_owned()];
+            own.extend(flags.rest.iter().cloned());
+            (own, Some(Shape::Text { style: flags.time, nanoseconds: flags.nanoseconds }))
+        }
+        Format::Pcapng => (binary(&flags.rest), Some(Shape::Pcapng)),
+    };
+    let start = |place: &CapturePlace| {
+        let command = command(&place.interface, &own, &filter);
+        let entry = direct(netns_dir, topology, &place.place, command);
+        process::run(&entry, Input::None).map_err(CaptureError::Start)
+    };
+    let processes = places.iter().map(start).collect::<Result<Vec<_>, _>>()?;
+    let labels = places.into_iter().map(|place| place.label).collect();
+    let (sender, events) = mpsc::channel(64);
+    let (signals, received) = mpsc::channel(4);
+    match (shape, processes) {
+        (Some(shape), processes) => {
+            tokio::spawn(several::merge(processes, labels, shape, flags.count, sender, received));
+        }
+        (None, mut processes) => {
+            if let Some(process) = processes.pop() {
+                tokio::spawn(pass_on(process, sender, received));
+            }
+        }
+    }
+    Ok(Capture { events, signals })
+}
+
+/// `-Z root`: there is no other user in a user namespace. `--immediate-mode`: packets come out as they
+/// come in, not in blocks of a second.
+fn command(interface: &str, own: &[String], filter: &str) -> Vec<String> {
+    let fixed = ["tcpdump", "-Z", "root", "--immediate-mode", "-l", "-i", interface];
+    let mut command: Vec<String> = fixed.map(str::to_owned).into();
+    command.extend(own.iter().cloned());
+    if !filter.is_empty() {
+        command.extend(["--".to_owned(), filter.to_owned()]);
+    }
+    command
+}
+
+fn binary(flags: &[String]) -> Vec<String> {
+    let mut own: Vec<String> = ["-U", "-w", "-"].map(str::to_owned).into();
+    own.extend(flags.iter().cloned());
+    own
+}
+
+/// One place: everything as tcpdump has it.
+async fn pass_on(
+    mut process: Process,
+    events: mpsc::Sender<CaptureEvent>,
+    mut signals: mpsc::Receiver<i32>,
+) {
+    let mut said = Vec::new();
+    let mut listening = false;
+    let mut open = true;
+    loop {
+        let output = tokio::select! {
+            output = process.output.recv() => match output {
+                Some(output) => output,
+                None => return,
+            },
+            signal = signals.recv(), if open => {
+                match signal {
+                    Some(number) => { let _ = process.control.send(Control::Signal(number)).await; }
+                    None => open = false,
+                }
+                continue;
+            }
+            () = events.closed() => return,
+        };
+        let mut begins = false;
+        if let Output::Stderr(bytes) = &output
+            && !listening
+        {
+            said.extend_from_slice(bytes);
+            begins = is_listening(&said);
+        }
+        if events.send(CaptureEvent::Output(output)).await.is_err() {
+            return;
+        }
+        if begins {
+            listening = true;
+            if events.send(CaptureEvent::Listening).await.is_err() {
+                return;
+            }
+        }
+    }
+}
+
+/// Whether tcpdump has said that its socket is there.
+pub fn is_listening(said: &[u8]) -> bool {
+    const WORDS: &[u8] = b"listening on ";
+    let line = said.windows(WORDS.len()).position(|window| window == WORDS);
+    line.is_some_and(|at| said[at..].contains(&b'\n'))
+}

@@ -1,0 +1,199 @@
+//! A model of the kernel that can refuse: what depends on a thing needs it, what is there cannot be
+//! made again, what is absent cannot be removed, and what hangs on a thing goes with it.
+
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
+
+use fabric_core::{
+    kernel::{Kernel, KernelError, Machine, StepError},
+    name::{IfName, LabName},
+    object::{Key, Object},
+    place::Place,
+    plan::{Action, Observed, Step, Wave},
+};
+
+/// Never fails by itself.
+pub const NEVER: usize = usize::MAX;
+
+pub struct FakeKernel {
+    places: Mutex<BTreeMap<Place, BTreeMap<Key, Object>>>,
+    executed: AtomicUsize,
+    fail_at: AtomicUsize,
+}
+
+impl FakeKernel {
+    pub fn new() -> Self {
+        Self { places: Mutex::default(), executed: AtomicUsize::new(0), fail_at: AtomicUsize::new(NEVER) }
+    }
+
+    /// Refuses the step that comes after `steps` more, and only that one.
+    pub fn fail_after(&self, steps: usize) {
+        self.executed.store(0, Ordering::SeqCst);
+        self.fail_at.store(steps, Ordering::SeqCst);
+    }
+
+    /// Everything that is there.
+    pub fn state(&self) -> BTreeMap<Place, BTreeMap<Key, Object>> {
+        self.lock().clone()
+    }
+
+    /// Somebody changes something by hand.
+    pub fn by_hand(&self, change: impl FnOnce(&mut BTreeMap<Place, BTreeMap<Key, Object>>)) {
+        change(&mut self.lock());
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<Place, BTreeMap<Key, Object>>> {
+        self.places.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn step(&self, place: &Place, step: &Step) -> Result<(), String> {
+        if self.executed.fetch_add(1, Ordering::SeqCst) == self.fail_at.load(Ordering::SeqCst) {
+            return Err("Cannot allocate memory".into());
+        }
+        let mut places = self.lock();
+        let key = step.object.key();
+        if step.object == Object::Namespace {
+            return match step.action {
+                Action::Create if places.contains_key(place) => Err("File exists".into()),
+                Action::Create => {
+                    places.insert(place.clone(), BTreeMap::from([(key, Object::Namespace)]));
+                    Ok(())
+                }
+                Action::Remove => remove_place(&mut places, place),
+                Action::Replace => Err("a namespace cannot be changed".into()),
+            };
+        }
+        let there = places.get(place).ok_or("No such namespace")?.contains_key(&key);
+        match step.action {
+            Action::Create if there => return Err("File exists".into()),
+            Action::Replace | Action::Remove if !there => return Err("No such object".into()),
+            Action::Remove => return remove_object(&mut places, place, &key),
+            Action::Create | Action::Replace => {}
+        }
+        if let Some(link) = step.object.needs_link()
+            && !link_exists(&places, place, link)
+        {
+            return Err(format!("Cannot find device {link}"));
+        }
+        match &step.object {
+            Object::Port(port) if !link_exists(&places, place, &port.bridge.name) => {
+                return Err("no bridge".into());
+            }
+            Object::Veth(veth) => {
+                if !places.contains_key(&veth.peer.place) {
+                    return Err("no namespace for the peer".into());
+                }
+                if link_exists(&places, &veth.peer.place, &veth.peer.link.name) {
+                    return Err("File exists (peer)".into());
+                }
+            }
+            _ => {}
+        }
+        places.get_mut(place).ok_or("No such namespace")?.insert(key, step.object.clone());
+        Ok(())
+    }
+}
+
+fn link_exists(places: &BTreeMap<Place, BTreeMap<Key, Object>>, place: &Place, link: &IfName) -> bool {
+    link.as_str() == "lo"
+        || places.get(place).is_some_and(|objects| objects.contains_key(&Key::Link(link.clone())))
+        || places.values().flat_map(BTreeMap::values).any(|object| {
+            matches!(object, Object::Veth(veth) if veth.peer.place == *place && veth.peer.link.name == *link)
+        })
+}
+
+fn remove_place(places: &mut BTreeMap<Place, BTreeMap<Key, Object>>, place: &Place) -> Result<(), String> {
+    let own = places.remove(place).ok_or("No such namespace")?;
+    let mut far_ends: Vec<(Place, IfName)> = vec![];
+    for object in own.values() {
+        if let Object::Veth(veth) = object {
+            far_ends.push((veth.peer.place.clone(), veth.peer.link.name.clone()));
+        }
+    }
+    let mut owners = vec![];
+    for (owner, objects) in places.iter() {
+        for (key, object) in objects {
+            if matches!(object, Object::Veth(veth) if veth.peer.place == *place) {
+                owners.push((owner.clone(), key.clone()));
+            }
+        }
+    }
+    for (owner, key) in owners {
+        remove_object(places, &owner, &key)?;
+    }
+    for (place, link) in far_ends {
+        remove_dependants(places, &place, &link);
+    }
+    Ok(())
+}
+
+fn remove_object(
+    places: &mut BTreeMap<Place, BTreeMap<Key, Object>>,
+    place: &Place,
+    key: &Key,
+) -> Result<(), String> {
+    let objects = places.get_mut(place).ok_or("No such namespace")?;
+    let object = objects.remove(key).ok_or("No such object")?;
+    if let Key::Link(link) = key {
+        remove_dependants(places, place, link);
+        if let Object::Veth(veth) = object {
+            remove_dependants(places, &veth.peer.place, &veth.peer.link.name);
+        }
+    }
+    Ok(())
+}
+
+fn remove_dependants(places: &mut BTreeMap<Place, BTreeMap<Key, Object>>, place: &Place, link: &IfName) {
+    let Some(objects) = places.get_mut(place) else { return };
+    let hanging: Vec<Key> = objects
+        .iter()
+        .filter(|(_, object)| object.needs_link() == Some(link))
+        .map(|(key, _)| key.clone())
+        .collect();
+    for key in hanging {
+        objects.remove(&key);
+        if let Key::Link(name) = key {
+            remove_dependants(places, place, &name);
+        }
+    }
+}
+
+impl Kernel for FakeKernel {
+    fn observe(&self, _lab: &LabName) -> Result<Observed, KernelError> {
+        Ok(Observed { places: self.state() })
+    }
+
+    fn execute(
+        &self,
+        _lab: &LabName,
+        wave: &Wave,
+        done: &(dyn Fn(usize) + Sync),
+    ) -> Result<(), Vec<StepError>> {
+        let mut errors = vec![];
+        for job in &wave.jobs {
+            for step in &job.steps {
+                if let Err(message) = self.step(&job.place, step) {
+                    errors.push(StepError {
+                        place: job.place.clone(),
+                        step: Box::new(step.clone()),
+                        source: message.into(),
+                    });
+                    if step.action != Action::Remove {
+                        break;
+                    }
+                }
+            }
+            done(job.steps.len());
+        }
+        if errors.is_empty() { Ok(()) } else { Err(errors) }
+    }
+
+    fn machine(&self) -> Machine {
+        Machine::COMPLETE
+    }
+}

@@ -1,0 +1,6 @@
+//! Benchmarks.
+use crate::run::Result;
+
+pub fn bench() -> Result {
+    Err("soon".into())
+}
