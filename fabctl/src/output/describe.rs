@@ -1,5 +1,6 @@
 //! Objects as text to read, as `kubectl describe` lays it out.
 
+use fabric_core::inventory::Kind;
 use serde_json::{Map, Value};
 
 use super::{
@@ -31,9 +32,34 @@ pub fn render(object: &Object) -> String {
             }
         }
     }
+    if object.kind == Kind::Pods {
+        fields = pod_fields(fields);
+    }
     let mut out = String::new();
     write_fields(&mut out, &fields, 0);
     out
+}
+
+/// What one looks for first in a pod stands first, in kubectl's words and order.
+fn pod_fields(mut fields: Map<String, Value>) -> Map<String, Value> {
+    let mut take = |name: &str| fields.shift_remove(name).filter(|value| !value.is_null());
+    let mut first = Map::new();
+    let node = [take("nodeName"), take("hostIP")].into_iter().flatten().map(|part| scalar(&part));
+    let node = node.collect::<Vec<_>>().join("/");
+    take("hostIPs");
+    let named = [
+        ("name", take("name")),
+        ("namespace", take("namespace")),
+        ("node", Some(Value::String(node))),
+        ("labels", take("labels")),
+        ("annotations", take("annotations")),
+        ("status", take("phase")),
+        ("IP", take("podIP")),
+        ("IPs", take("podIPs")),
+    ];
+    first.extend(named.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))));
+    first.extend(fields);
+    first
 }
 
 fn write_fields(out: &mut String, fields: &Map<String, Value>, depth: usize) {
@@ -72,6 +98,11 @@ fn write_fields(out: &mut String, fields: &Map<String, Value>, depth: usize) {
                 line(out, &format!("{indent}{title}:"));
                 write_fields(out, inner, depth + 1);
             }
+            (_, Value::Array(items))
+                if !items.is_empty() && items.iter().all(|item| only_value(item).is_some()) =>
+            {
+                write_lines(out, &label, items.iter().filter_map(only_value).map(scalar));
+            }
             (_, Value::Array(items)) if items.iter().any(Value::is_object) => {
                 line(out, &format!("{indent}{title}:"));
                 items.iter().for_each(|item| write_item(out, item, depth + 1));
@@ -82,6 +113,12 @@ fn write_fields(out: &mut String, fields: &Map<String, Value>, depth: usize) {
             _ => line(out, &format!("{label}{}", scalar(value))),
         }
     }
+}
+
+/// The value of an object that has only one, such as a reference's id.
+fn only_value(item: &Value) -> Option<&Value> {
+    let mut values = item.as_object()?.values();
+    values.next().filter(|value| value.is_string() && values.next().is_none())
 }
 
 /// Several values of one field, below each other.
@@ -122,6 +159,9 @@ fn scalar(value: &Value) -> String {
     }
 }
 
+/// Words that are not words.
+const ABBREVIATIONS: [&str; 8] = ["CIDR", "CIDRs", "DNS", "ID", "IP", "IPs", "OS", "VNet"];
+
 /// `addressPrefix` as `Address Prefix`. Keys below the first level may be names that somebody gave
 /// (labels, annotations): with a dot, slash or dash in them they stay as they are.
 fn title(name: &str, depth: usize) -> String {
@@ -140,12 +180,17 @@ fn title(name: &str, depth: usize) -> String {
         }
         out.push(if at == 0 { letter.to_ascii_uppercase() } else { *letter });
     }
-    out
+    let word = |word: &str| {
+        ABBREVIATIONS
+            .iter()
+            .find(|one| one.eq_ignore_ascii_case(word))
+            .map_or(word.to_owned(), |one| (*one).to_owned())
+    };
+    out.split(' ').map(word).collect::<Vec<_>>().join(" ")
 }
 
 #[cfg(test)]
 mod tests {
-    use fabric_core::inventory::Kind;
     use serde_json::json;
 
     use super::*;
@@ -157,22 +202,24 @@ mod tests {
             "kind": "Pod",
             "metadata": {"name": "a", "namespace": "default", "labels": {"app": "web", "x/y": "z"}, "annotations": {}},
             "spec": {"nodeName": "n", "containers": [{"name": "shell", "image": "busybox", "command": ["sleep", "1d"]}]},
-            "status": {"podIP": "10.244.0.15", "conditions": [{"type": "Ready", "status": "True"}]},
+            "status": {"podIP": "10.244.0.15", "podIPs": [{"ip": "10.244.0.15"}], "hostIP": "10.224.0.4", "phase": "Running", "conditions": [{"type": "Ready", "status": "True"}]},
         });
         let object = Object { kind: Kind::Pods, namespace: "default".into(), name: "a".into(), json };
         insta::assert_snapshot!(render(&object), @"
         Name:         a
         Namespace:    default
+        Node:         n/10.224.0.4
         Labels:       app=web
                       x/y=z
         Annotations:  <none>
-        Node Name:    n
+        Status:       Running
+        IP:           10.244.0.15
+        IPs:          10.244.0.15
         Containers:
           shell:
             Image:    busybox
             Command:  sleep
                       1d
-        Pod IP:       10.244.0.15
         Conditions:
           Type    Status
           Ready   True
@@ -181,11 +228,12 @@ mod tests {
 
     #[test]
     fn titles_are_words() {
-        let titles = ["podIP", "podCIDRs", "addressPrefix", "enableIPForwarding", "kubernetesVersion"];
+        let titles =
+            ["podIP", "podCIDRs", "IPs", "addressPrefix", "enableIPForwarding", "osImage", "vnetSubnetId"];
         let read: Vec<_> = titles.map(|name| title(name, 0)).to_vec();
         assert_eq!(
             read.join(", "),
-            "Pod IP, Pod CIDRs, Address Prefix, Enable IP Forwarding, Kubernetes Version"
+            "Pod IP, Pod CIDRs, IPs, Address Prefix, Enable IP Forwarding, OS Image, VNet Subnet ID"
         );
         assert_eq!(title("kubernetes.io/hostname", 1), "kubernetes.io/hostname");
     }

@@ -8,7 +8,6 @@ use serde_saphyr::SerializerOptions;
 /// # Errors
 /// If the value cannot be written as YAML; JSON always can.
 pub fn render(value: &Value) -> anyhow::Result<String> {
-    #[allow(clippy::field_reassign_with_default)]
     let options = {
         let mut options = SerializerOptions::default();
         options.compact_list_indent = true;

@@ -44,6 +44,7 @@ const EXAMPLES: &str = "\
 Examples:
   fabctl get labs
   fabctl get pods -A -o wide
+  fabctl get nodes,pods
   fabctl get node aks-nodepool1-11743156-vmss000000 -o yaml
   fabctl get routes -o json
   fabctl get subnet aks-vnet/aks-subnet
@@ -61,7 +62,7 @@ pub fn kinds() -> String {
 /// What to get: a kind, and names or none for all.
 pub type Wanted = (Kind, Vec<String>);
 
-/// Reads `KIND NAME…` or `KIND/NAME…`.
+/// Reads `KIND,… NAME…` or `KIND/NAME…`.
 ///
 /// # Errors
 /// If a kind is unknown, or forms are mixed.
@@ -72,7 +73,7 @@ pub fn wanted(words: &[String]) -> anyhow::Result<Vec<Wanted>> {
     };
     let Some((first, names)) = words.split_first() else { return Err(Failure::usage("name a kind")) };
     if !first.contains('/') {
-        return Ok(vec![(kind(first)?, names.to_vec())]);
+        return first.split(',').map(|word| Ok((kind(word)?, names.to_vec()))).collect();
     }
     let mut wanted: BTreeMap<Kind, Vec<String>> = BTreeMap::new();
     for word in words {
@@ -197,6 +198,7 @@ mod tests {
         assert_eq!(check("subnet vnet/s"), Ok(vec![(Kind::Subnets, names(&["vnet/s"]))]));
         let both = vec![(Kind::Nodes, names(&["n"])), (Kind::Pods, names(&["a", "b"]))];
         assert_eq!(check("pod/a no/n po/b"), Ok(both));
+        assert_eq!(check("no,po"), Ok(vec![(Kind::Nodes, vec![]), (Kind::Pods, vec![])]));
         assert_eq!(check("pod/a b"), Err("`b` stands among KIND/NAME words; write it so too".to_owned()));
         assert!(check("podd").unwrap_err().contains("did you mean `pod`?"));
     }

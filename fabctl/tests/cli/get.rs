@@ -87,16 +87,15 @@ fn kubernetes_objects_look_as_in_kubectl() {
     insta::assert_snapshot!(run(&fake, "describe pod a"), @"
     Name:        a
     Namespace:   default
+    Node:        n0/10.224.0.4
+    Status:      Running
+    IP:          10.244.0.15
     Containers:
       shell:
         Image:  busybox
-    Node Name:   n0
     Conditions:
       Type              Status
       ContainersReady   True
-    Host IP:     10.224.0.4
-    Phase:       Running
-    Pod IP:      10.244.0.15
     [0]
     ");
 }

@@ -155,8 +155,10 @@ fn remove_dependants(places: &mut BTreeMap<Place, BTreeMap<Key, Object>>, place:
         .filter(|(_, object)| object.needs_link() == Some(link))
         .map(|(key, _)| key.clone())
         .collect();
+    for key in &hanging {
+        objects.remove(key);
+    }
     for key in hanging {
-        objects.remove(&key);
         if let Key::Link(name) = key {
             remove_dependants(places, place, &name);
         }

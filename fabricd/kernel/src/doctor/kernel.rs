@@ -1,6 +1,6 @@
 //! What the kernel offers, by trying it in a namespace that is thrown away.
 
-use std::{io, path::Path};
+use std::{io, os::fd::AsFd, path::Path};
 
 use fabric_core::object::{Bridge, LinkRef, Mac, Program, Ruleset, Veth, VethPeer, Vxlan};
 use fabric_core::place::Place;
@@ -18,7 +18,6 @@ use crate::{
     netlink::{Batch, Request, Socket, link},
     ruleset::Loaders,
 };
-use std::os::fd::AsFd;
 
 pub(super) fn checks() -> Vec<Check> {
     let loaders = Loaders::find();
