@@ -119,7 +119,8 @@ impl Ledger {
         let part = path.with_extension("part");
         let sources = |sources: &Option<Vec<Source>>| {
             sources.as_ref().map(|sources| {
-                let page = |source: &Source| PageSource { name: source.name.clone(), text: source.text.clone() };
+                let page =
+                    |source: &Source| PageSource { name: source.name.clone(), text: source.text.clone() };
                 sources.iter().map(page).collect()
             })
         };
@@ -189,12 +190,7 @@ mod tests {
 
     fn intent(generation: u64) -> Intent {
         let source = Source { name: "lab.yaml".into(), text: "kind: Lab\n".into() };
-        Intent {
-            lab: LabName::new("kubenet").unwrap(),
-            generation,
-            wanted: Some(vec![source]),
-            before: None,
-        }
+        Intent { lab: LabName::new("kubenet").unwrap(), generation, wanted: Some(vec![source]), before: None }
     }
 
     #[test]
@@ -214,7 +210,11 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let ledger = Ledger::open(directory.path()).unwrap();
         let path = directory.path().join("kubenet.json");
-        for text in ["", "{\"version\":1,", "{\"version\":9,\"lab\":\"a\",\"generation\":1,\"wanted\":null,\"before\":null}"] {
+        for text in [
+            "",
+            "{\"version\":1,",
+            "{\"version\":9,\"lab\":\"a\",\"generation\":1,\"wanted\":null,\"before\":null}",
+        ] {
             fs::write(&path, text).unwrap();
             assert!(matches!(ledger.read(), Err(LedgerError::Unreadable { .. })), "{text}");
             assert_eq!(fs::read_to_string(&path).unwrap(), text);

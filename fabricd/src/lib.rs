@@ -41,7 +41,9 @@ pub async fn run<K: Kernel>(
     };
     let registry = Arc::new(Registry::new(Arc::new(kernel), ledger));
     let recovering = registry.clone();
-    tokio::task::spawn_blocking(move || recovering.recover()).await.context("taking over labs panicked")??;
+    tokio::task::spawn_blocking(move || recovering.recover())
+        .await
+        .context("taking over labs panicked")??;
 
     let stop = Arc::new(Notify::new());
     let router = grpc::router(registry, about, stop.clone()).await?;

@@ -39,11 +39,9 @@ fn main() -> ExitCode {
     // A child that is on its way into a place; it does not come back.
     process::run_if_asked();
     let arguments = Arguments::parse();
-    let log = tracing_subscriber::fmt()
-        .with_writer(std::io::stderr)
-        .with_env_filter(
-            tracing_subscriber::EnvFilter::try_from_env("FABRIC_LOG").unwrap_or_else(|_| "info".into()),
-        );
+    let log = tracing_subscriber::fmt().with_writer(std::io::stderr).with_env_filter(
+        tracing_subscriber::EnvFilter::try_from_env("FABRIC_LOG").unwrap_or_else(|_| "info".into()),
+    );
     if arguments.log_json {
         log.json().init();
     } else {

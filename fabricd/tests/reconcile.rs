@@ -28,7 +28,10 @@ fn changed() -> String {
     let (_, rest) = tail.split_once("---\n").unwrap();
     let head = head.rsplit_once("---\n").unwrap().0;
     let text = format!("{head}---\n{rest}").replace("10.244.1.27", "10.244.1.28");
-    let text = text.replace("  - name: server\n    privateIPAddress: 10.1.2.3\n", "  - name: desk\n    privateIPAddress: 10.1.9.9\n");
+    let text = text.replace(
+        "  - name: server\n    privateIPAddress: 10.1.2.3\n",
+        "  - name: desk\n    privateIPAddress: 10.1.9.9\n",
+    );
     text + "---\napiVersion: v1\nkind: Pod\nmetadata:\n  name: d\nspec:\n  containers:\n  - name: shell\n    image: busybox\n"
 }
 
@@ -158,7 +161,9 @@ async fn apply(registry: &Registry<FakeKernel>, text: &str) -> Result<(bool, boo
     let mut events = registry.handle(&topology.lab.clone()).apply(sources(text), topology, false).await;
     while let Some(event) = events.recv().await {
         match event {
-            ApplyEvent::Applied { generation, changed, created, .. } => return Ok((created, changed, generation)),
+            ApplyEvent::Applied { generation, changed, created, .. } => {
+                return Ok((created, changed, generation));
+            }
             ApplyEvent::Failed(error) => return Err(error),
             ApplyEvent::Planned { .. } | ApplyEvent::Progress(..) => {}
         }
@@ -211,7 +216,9 @@ async fn after_a_crash_a_lab_is_whole_or_gone_as_the_ledger_says() {
     let (first, second) = (drawn(KUBENET), drawn(&changed()));
     let nothing = Blueprint::default();
     let lab = topology(KUBENET).lab;
-    for (before, after) in [(None, Some(KUBENET.to_owned())), (Some(KUBENET), Some(changed())), (Some(KUBENET), None)] {
+    for (before, after) in
+        [(None, Some(KUBENET.to_owned())), (Some(KUBENET), Some(changed())), (Some(KUBENET), None)]
+    {
         let (was, wanted) = match (before, &after) {
             (None, _) => (&nothing, &first),
             (_, Some(_)) => (&first, &second),

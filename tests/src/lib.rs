@@ -5,7 +5,7 @@ mod residue;
 mod session;
 
 pub use background::Background;
-pub use residue::Residue;
+pub use residue::{Process, Residue};
 pub use session::{Session, labs, program};
 
 use std::time::{Duration, Instant};

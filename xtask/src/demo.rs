@@ -15,7 +15,17 @@ const HOST_1: &str = "host/aks-pool2-13111960-vmss000000";
 pub fn demo() -> Result {
     packages::ensure()?;
     println!("Building fabricd and fabctl …");
-    run(cargo().args(["build", "--release", "--bins", "--locked", "--quiet", "-p", "fabricd", "-p", "fabctl"]))?;
+    run(cargo().args([
+        "build",
+        "--release",
+        "--bins",
+        "--locked",
+        "--quiet",
+        "-p",
+        "fabricd",
+        "-p",
+        "fabctl",
+    ]))?;
     let folder = output(Command::new("mktemp").args(["-d", "/tmp/fabric-demo.XXXXXX"]))?;
     let demo = Demo { folder: folder.trim().to_owned() };
     demo.show()
@@ -46,7 +56,8 @@ impl Demo {
         self.watch(&capture, &["ping", "c", "device", "-c", "1"])?;
 
         say("And between two Azure hosts the same packets travel in VXLAN:");
-        let capture = ["tcpdump", HOST_1, "-n", "-t", "-c", "2", "--", "udp", "port", "4789", "and", "greater", "100"];
+        let capture =
+            ["tcpdump", HOST_1, "-n", "-t", "-c", "2", "--", "udp", "port", "4789", "and", "greater", "100"];
         self.watch(&capture, &["ping", "a", "c", "-c", "1"])?;
 
         say("Gone again, and nothing is left:");
@@ -102,7 +113,8 @@ fn wait_for_listening(stderr: std::process::ChildStderr, places: usize) -> Resul
     let mut lines = BufReader::new(stderr).lines();
     let mut listening = 0;
     while listening < places {
-        let line = lines.next().ok_or("the capture ended before it began")?.map_err(|error| error.to_string())?;
+        let line =
+            lines.next().ok_or("the capture ended before it began")?.map_err(|error| error.to_string())?;
         listening += usize::from(line.contains("listening on"));
     }
     std::thread::spawn(move || lines.for_each(drop));

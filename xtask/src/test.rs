@@ -37,7 +37,9 @@ pub fn test() -> Result {
 
     title("tests, as this user");
     run(cargo().args(["build", "--workspace", "--bins", "--locked", "--quiet"]))?;
-    run(cargo().args(["test", "--workspace", "--locked", "--quiet", "--no-fail-fast"]).env("INSTA_UPDATE", "no"))?;
+    run(cargo()
+        .args(["test", "--workspace", "--locked", "--quiet", "--no-fail-fast"])
+        .env("INSTA_UPDATE", "no"))?;
     let pending = pending_snapshots(&root());
     if !pending.is_empty() {
         return Err(format!("snapshots wait for a review: {}", pending.join(", ")));
@@ -88,15 +90,17 @@ impl Copy {
         let folder = output(Command::new("mktemp").args(["-d", "/tmp/fabric-test.XXXXXX"]))?;
         let copy = Self(PathBuf::from(folder.trim()));
         run(Command::new("chmod").arg("755").arg(&copy.0))?;
-        let mut files: Vec<(PathBuf, String)> = ["fabricd", "fabctl"]
-            .map(|name| (target().join("debug").join(name), name.to_owned()))
-            .into();
+        let mut files: Vec<(PathBuf, String)> =
+            ["fabricd", "fabctl"].map(|name| (target().join("debug").join(name), name.to_owned())).into();
         files.extend(test_programs()?);
         for (from, to) in files {
-            fs::copy(&from, copy.0.join(to)).map_err(|error| format!("cannot copy {}: {error}", from.display()))?;
+            fs::copy(&from, copy.0.join(to))
+                .map_err(|error| format!("cannot copy {}: {error}", from.display()))?;
         }
         run(Command::new("cp").arg("-r").arg(root().join("labs")).arg(&copy.0))?;
-        run(Command::new("install").args(["-d", "-m", "700", "-o", ORDINARY, "-g", ORDINARY]).arg(copy.0.join("tmp")))?;
+        run(Command::new("install")
+            .args(["-d", "-m", "700", "-o", ORDINARY, "-g", ORDINARY])
+            .arg(copy.0.join("tmp")))?;
         Ok(copy)
     }
 }
@@ -122,7 +126,11 @@ fn test_programs() -> Result<Vec<(PathBuf, String)>> {
             programs.push((path, name.to_owned()));
         }
     }
-    if programs.len() == 3 { Ok(programs) } else { Err(format!("found only {programs:?} of the kernel's tests")) }
+    if programs.len() == 3 {
+        Ok(programs)
+    } else {
+        Err(format!("found only {programs:?} of the kernel's tests"))
+    }
 }
 
 /// Where cargo builds.

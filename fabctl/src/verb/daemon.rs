@@ -20,7 +20,7 @@ use crate::{
 #[command(after_long_help = "\
 Examples:
   fabctl daemon start
-  fabctl daemon status --json
+  fabctl daemon status -o json
   fabctl daemon stop            the private daemon, with all its labs")]
 pub struct Daemon {
     #[command(subcommand)]
@@ -36,8 +36,8 @@ enum Action {
     /// Say who it is; ends with 69 if there is none
     Status {
         /// Print JSON
-        #[arg(long)]
-        json: bool,
+        #[arg(short, long, value_name = "FORMAT", value_parser = ["json"])]
+        output: Option<String>,
     },
 }
 
@@ -50,7 +50,7 @@ impl Daemon {
         match self.action {
             Action::Start => start(global).await,
             Action::Stop => stop(global).await,
-            Action::Status { json } => status(global, json).await,
+            Action::Status { output } => status(global, output.is_some()).await,
         }
     }
 }

@@ -25,9 +25,10 @@ pub fn identity(topology: &Topology, place: &Place) -> Identity {
         Place::Pod { cluster, namespace, name } => pod_identity(topology, cluster, namespace, name),
         Place::Node { name } | Place::VirtualMachine { name } => {
             let nics = topology.azure_vms();
-            let network = nics.into_iter().find(|(at, ..)| at == place).map_or(0, |(_, _, nic)| {
-                nic.subnet.virtual_network
-            });
+            let network = nics
+                .into_iter()
+                .find(|(at, ..)| at == place)
+                .map_or(0, |(_, _, nic)| nic.subnet.virtual_network);
             let search = internal_domain(&topology.virtual_networks[network].name);
             let resolv_conf = format!("nameserver {PLATFORM_ADDRESS}\nsearch {search}\n");
             files(name, &vm_hosts(topology, name), &resolv_conf)

@@ -9,10 +9,12 @@ use std::{
     sync::Arc,
 };
 
+use ipnet::IpNet;
+
 use crate::{
     blueprint::Blueprint,
     name::IfName,
-    object::{Key, Object},
+    object::{Key, NextHop, Object},
     place::Place,
 };
 
@@ -244,11 +246,23 @@ fn wave_of(object: &Object) -> WaveKind {
 }
 
 fn in_order(kind: WaveKind, mut steps: Vec<Step>) -> Vec<Step> {
-    // Removals already run from leaf to root. A VXLAN device comes before the parameters of links.
-    if kind != WaveKind::Remove {
-        steps.sort_by_key(|step| {
-            (!matches!(step.object, Object::Namespace | Object::Vxlan(_)), step.object.key())
-        });
+    // A VXLAN device comes before the parameters of links, and a route to a link before the routes by
+    // gateways that it leads to. Removals run the other way.
+    let rank = |step: &Step| {
+        let late = !matches!(step.object, Object::Namespace | Object::Vxlan(_));
+        let by_gateway =
+            matches!(&step.object, Object::Route(route) if matches!(route.next_hop, NextHop::Via { .. }));
+        let key = step.object.key();
+        let kind = match key {
+            // All routes are one group, in which the next hop comes first.
+            Key::Route(..) => Key::Route(0, IpNet::default(), 0),
+            _ => key.clone(),
+        };
+        (late, kind, by_gateway, key)
+    };
+    steps.sort_by_cached_key(rank);
+    if kind == WaveKind::Remove {
+        steps.reverse();
     }
     steps
 }

@@ -74,20 +74,26 @@ pub fn default_interface(place: &Place) -> &'static str {
         Place::Underlay => "br0",
         Place::OnPremises { .. } => "lan0",
         Place::Platform { .. } | Place::Host { .. } | Place::Gateway { .. } => "pa0",
-        Place::Machine { .. } | Place::Node { .. } | Place::VirtualMachine { .. } | Place::Pod { .. } => "eth0",
+        Place::Machine { .. } | Place::Node { .. } | Place::VirtualMachine { .. } | Place::Pod { .. } => {
+            "eth0"
+        }
     }
 }
 
 fn named(topology: &Topology, namespace: &str, text: &str) -> Result<Named, TargetError> {
     let all = all(topology, namespace);
-    let by_full: Vec<_> = all.iter().filter(|named| named.full == text || named.place.to_string() == text).collect();
+    let by_full: Vec<_> =
+        all.iter().filter(|named| named.full == text || named.place.to_string() == text).collect();
     let found = if by_full.is_empty() {
         // Hosts, gateways and the like are asked for by their full names only.
         let plain = |named: &&Named| {
             named.bare == text
                 && matches!(
                     named.place,
-                    Place::Pod { .. } | Place::Node { .. } | Place::VirtualMachine { .. } | Place::Machine { .. }
+                    Place::Pod { .. }
+                        | Place::Node { .. }
+                        | Place::VirtualMachine { .. }
+                        | Place::Machine { .. }
                 )
         };
         all.iter().filter(plain).collect()

@@ -27,10 +27,7 @@ impl<K: Kernel> LabService for LabApi<K> {
     type ApplyStream = Responses<v1::ApplyResponse>;
     type DeleteStream = Responses<v1::DeleteResponse>;
 
-    async fn apply(
-        &self,
-        request: Request<v1::ApplyRequest>,
-    ) -> Result<Response<Self::ApplyStream>, Status> {
+    async fn apply(&self, request: Request<v1::ApplyRequest>) -> Result<Response<Self::ApplyStream>, Status> {
         let v1::ApplyRequest { files, dry_run } = request.into_inner();
         let sources: Vec<Source> =
             files.into_iter().map(|v1::SourceFile { name, text }| Source { name, text }).collect();
@@ -65,8 +62,9 @@ impl<K: Kernel> LabService for LabApi<K> {
 
     async fn list(&self, request: Request<v1::ListRequest>) -> Result<Response<v1::ListResponse>, Status> {
         let v1::ListRequest { lab, kind, namespace, name } = request.into_inner();
-        let kind: Kind =
-            kind.parse().map_err(|error: inventory::UnknownKind| Status::invalid_argument(error.to_string()))?;
+        let kind: Kind = kind
+            .parse()
+            .map_err(|error: inventory::UnknownKind| Status::invalid_argument(error.to_string()))?;
         let namespace = (!namespace.is_empty()).then_some(namespace.as_str());
         let name = (!name.is_empty()).then_some(name.as_str());
         let resources = if kind == Kind::Labs {
@@ -99,15 +97,13 @@ fn count(number: usize) -> u32 {
 
 fn apply_event(lab: &LabName, event: ApplyEvent) -> Result<v1::ApplyResponse, Status> {
     let event = match event {
-        ApplyEvent::Planned { create, change, remove, text } => {
-            apply_response::Event::Planned(v1::Planned {
-                lab: lab.to_string(),
-                text: text.unwrap_or_default(),
-                create: count(create),
-                change: count(change),
-                remove: count(remove),
-            })
-        }
+        ApplyEvent::Planned { create, change, remove, text } => apply_response::Event::Planned(v1::Planned {
+            lab: lab.to_string(),
+            text: text.unwrap_or_default(),
+            create: count(create),
+            change: count(change),
+            remove: count(remove),
+        }),
         ApplyEvent::Progress(done, total) => apply_response::Event::Progress(progress(done, total)),
         ApplyEvent::Applied { generation, changed, created, milliseconds } => {
             apply_response::Event::Applied(v1::Applied {

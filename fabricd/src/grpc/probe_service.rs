@@ -108,9 +108,11 @@ impl<K: Kernel> ProbeService for ProbeApi<K> {
         command.extend(["--".to_owned(), address.to_string()]);
         let entry = probe::direct(&self.netns_dir, &lab.topology, &place, command);
         let process = probe::run(&entry, Input::None).map_err(|error| not_started(&error))?;
-        tokio::spawn(forward(requests, process.control, |request: v1::PingRequest| match request.message? {
-            ping_request::Message::Signal(v1::Signal { number }) => Some(Control::Signal(number)),
-            ping_request::Message::Start(_) => None,
+        tokio::spawn(forward(requests, process.control, |request: v1::PingRequest| {
+            match request.message? {
+                ping_request::Message::Signal(v1::Signal { number }) => Some(Control::Signal(number)),
+                ping_request::Message::Start(_) => None,
+            }
         }));
         let responses = ReceiverStream::new(process.output).map(|output| {
             let message = match output {
@@ -160,8 +162,12 @@ impl<K: Kernel> ProbeService for ProbeApi<K> {
         }));
         let responses = ReceiverStream::new(events).map(|event| {
             let message = match event {
-                probe::CaptureEvent::Output(Output::Stdout(bytes)) => tcpdump_response::Message::Stdout(bytes),
-                probe::CaptureEvent::Output(Output::Stderr(bytes)) => tcpdump_response::Message::Stderr(bytes),
+                probe::CaptureEvent::Output(Output::Stdout(bytes)) => {
+                    tcpdump_response::Message::Stdout(bytes)
+                }
+                probe::CaptureEvent::Output(Output::Stderr(bytes)) => {
+                    tcpdump_response::Message::Stderr(bytes)
+                }
                 probe::CaptureEvent::Output(Output::Exited(code)) => {
                     tcpdump_response::Message::Exited(v1::Exited { code })
                 }

@@ -110,8 +110,7 @@ pub async fn merge(
         Shape::Pcapng => Writer::Pcapng(pcapng::Writer::new(sources.len())),
     };
     let merger = Merger::new(sources.len(), WINDOW);
-    let mut merge =
-        Merge { sources, merger, writer, events, left: count, announced: false, exit_code: 0 };
+    let mut merge = Merge { sources, merger, writer, events, left: count, announced: false, exit_code: 0 };
     let mut open = true;
     loop {
         let pending = merge.merger.deadline().is_some() || merge.has_open_text();

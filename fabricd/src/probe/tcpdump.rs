@@ -163,11 +163,7 @@ fn binary(flags: &[String]) -> Vec<String> {
 }
 
 /// One place: everything as tcpdump has it.
-async fn pass_on(
-    mut process: Process,
-    events: mpsc::Sender<CaptureEvent>,
-    mut signals: mpsc::Receiver<i32>,
-) {
+async fn pass_on(mut process: Process, events: mpsc::Sender<CaptureEvent>, mut signals: mpsc::Receiver<i32>) {
     let mut said = Vec::new();
     let mut listening = false;
     let mut open = true;

@@ -18,8 +18,8 @@ use crate::{
     effective_routes::{self, RouteSource},
     kernel::Machine,
     object::{
-        LinkRef, MAIN_TABLE, Mac, Neighbour, NeighbourKind, NextHop, Object, PROTOCOL_BOOT, PROTOCOL_STATIC, Route,
-        Rule, Sysctl, Up, Veth, VethPeer,
+        LinkRef, MAIN_TABLE, Mac, Neighbour, NeighbourKind, NextHop, Object, PROTOCOL_BOOT, PROTOCOL_STATIC,
+        Route, Rule, Sysctl, Up, Veth, VethPeer,
     },
     place::Place,
     topology::{NetworkInterface, Topology},
@@ -115,9 +115,11 @@ fn port(blueprint: &mut Blueprint, place: &Place, cause: &Arc<str>, vm: &Place, 
         }),
     );
     blueprint.add(place, cause, Object::Up(Up::plain(vm0.clone())));
-    for (class, parameter, value) in
-        [("ipv4/conf", "proxy_arp", "1"), ("ipv4/conf", "send_redirects", "0"), ("ipv4/neigh", "proxy_delay", "0")]
-    {
+    for (class, parameter, value) in [
+        ("ipv4/conf", "proxy_arp", "1"),
+        ("ipv4/conf", "send_redirects", "0"),
+        ("ipv4/neigh", "proxy_delay", "0"),
+    ] {
         blueprint.add(place, cause, Object::Sysctl(Sysctl::of_link(class, &vm0.name, parameter, value)));
     }
     vm0

@@ -13,7 +13,8 @@ use crate::{
     kernel::Machine,
     name::IfName,
     object::{
-        Address, Bridge, LinkRef, MAIN_TABLE, Mac, NextHop, Object, PROTOCOL_BOOT, Port, Route, Up, Veth, VethPeer,
+        Address, Bridge, LinkRef, MAIN_TABLE, Mac, NextHop, Object, PROTOCOL_BOOT, Port, Route, Up, Veth,
+        VethPeer,
     },
     place::Place,
     topology::{ManagedCluster, Node},

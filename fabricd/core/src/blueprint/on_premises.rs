@@ -12,7 +12,8 @@ use crate::{
     kernel::Machine as Host,
     name::IfName,
     object::{
-        Address, Bridge, LinkRef, MAIN_TABLE, Mac, NextHop, Object, PROTOCOL_BOOT, Port, Route, Up, Veth, VethPeer,
+        Address, Bridge, LinkRef, MAIN_TABLE, Mac, NextHop, Object, PROTOCOL_BOOT, Port, Route, Up, Veth,
+        VethPeer,
     },
     place::Place,
     topology::{Machine, Site, Topology},

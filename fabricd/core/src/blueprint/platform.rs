@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     kernel::Machine,
-    object::{Address, LinkRef, Object},
+    object::{Address, LinkRef, Object, Sysctl},
     place::Place,
     topology::Topology,
 };
@@ -39,6 +39,8 @@ pub fn draw(
     let cause: Arc<str> = Arc::from(format!("virtualNetwork/{}", network.name));
     blueprint.add(&place, &cause, Object::Namespace);
     sysctls::endpoint(blueprint, &place, &cause, machine);
+    // Every refusal counts; by default the kernel sends one in a second after the first few.
+    blueprint.add(&place, &cause, Object::Sysctl(Sysctl::global("net/ipv4/icmp_ratelimit", "0")));
     blueprint.add(&place, &cause, virtual_switch::platform(ADDRESS));
     let attachment = underlay::attach(blueprint, addresses, &place, &cause);
     let vnet =

@@ -12,8 +12,8 @@ use crate::{
     kernel::Machine,
     name::IfName,
     object::{
-        Address, Bridge, LinkRef, MAIN_TABLE, Mac, NextHop, Object, PROTOCOL_BOOT, Port, Route, Rule, Sysctl, Up,
-        Veth, VethPeer, Vxlan,
+        Address, Bridge, LinkRef, MAIN_TABLE, Mac, NextHop, Object, PROTOCOL_BOOT, Port, Route, Rule, Sysctl,
+        Up, Veth, VethPeer, Vxlan,
     },
     place::Place,
 };

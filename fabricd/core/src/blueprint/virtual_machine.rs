@@ -11,7 +11,8 @@ use super::{Blueprint, platform, sysctls};
 use crate::{
     kernel::Machine,
     object::{
-        Address, LinkRef, MAIN_TABLE, Mac, Neighbour, NeighbourKind, NextHop, Object, PROTOCOL_DHCP, Route, Sysctl, Up,
+        Address, LinkRef, MAIN_TABLE, Mac, Neighbour, NeighbourKind, NextHop, Object, PROTOCOL_DHCP, Route,
+        Sysctl, Up,
     },
     place::Place,
     topology::{NetworkInterface, Topology},
@@ -51,7 +52,11 @@ pub fn draw(
         for (name, value) in
             [("accept_dad", "0"), ("accept_ra", "0"), ("disable_ipv6", "0"), ("router_solicitations", "0")]
         {
-            blueprint.add(place, &cause, Object::Sysctl(Sysctl::of_link("ipv6/conf", &link.name, name, value)));
+            blueprint.add(
+                place,
+                &cause,
+                Object::Sysctl(Sysctl::of_link("ipv6/conf", &link.name, name, value)),
+            );
         }
     }
     let prefix_len = subnet.address_prefix.prefix_len();

@@ -33,7 +33,9 @@ impl fmt::Display for Neighbour {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { link, address, kind } = self;
         match kind {
-            NeighbourKind::Permanent(mac) => write!(f, "neighbour {address} dev {link} lladdr {mac} permanent"),
+            NeighbourKind::Permanent(mac) => {
+                write!(f, "neighbour {address} dev {link} lladdr {mac} permanent")
+            }
             NeighbourKind::Learned(mac) => write!(f, "neighbour {address} dev {link} lladdr {mac}"),
             NeighbourKind::LearnedExternally(mac) => {
                 write!(f, "neighbour {address} dev {link} lladdr {mac} extern_learn")

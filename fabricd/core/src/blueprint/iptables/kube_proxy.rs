@@ -29,20 +29,14 @@ fn services(cluster: &ManagedCluster) -> [ServicePort; 3] {
     let api_server = Ipv4Addr::from(u32::from(cluster.service_cidr.network()) + 1);
     let dns = cluster.dns_service_ip;
     [
-        ServicePort {
-            name: "default/kubernetes:https",
-            cluster_ip: api_server,
-            protocol: "tcp",
-            port: 443,
-        },
+        ServicePort { name: "default/kubernetes:https", cluster_ip: api_server, protocol: "tcp", port: 443 },
         ServicePort { name: "kube-system/kube-dns:dns", cluster_ip: dns, protocol: "udp", port: 53 },
         ServicePort { name: "kube-system/kube-dns:dns-tcp", cluster_ip: dns, protocol: "tcp", port: 53 },
     ]
 }
 
 fn write_jumps(rules: &mut Rules) {
-    const FIREWALL: &str =
-        "-m conntrack --ctstate NEW -m comment --comment \"kubernetes load balancer firewall\" -j KUBE-PROXY-FIREWALL";
+    const FIREWALL: &str = "-m conntrack --ctstate NEW -m comment --comment \"kubernetes load balancer firewall\" -j KUBE-PROXY-FIREWALL";
     const PORTALS: &str =
         "-m conntrack --ctstate NEW -m comment --comment \"kubernetes service portals\" -j KUBE-SERVICES";
     const EXTERNAL: &str = "-m conntrack --ctstate NEW -m comment --comment \"kubernetes externally-visible service portals\" -j KUBE-EXTERNAL-SERVICES";
