@@ -114,10 +114,21 @@ pub fn between(observed: &Observed, owned: &Blueprint, wanted: &Blueprint) -> Pl
     let mut add = |kind, place: &Place, step| {
         steps.entry(kind).or_default().entry(place.clone()).or_default().push(step);
     };
-    for place in observed.places.keys().filter(|place| !wanted.places.contains_key(place)) {
+    for (place, have) in &observed.places {
+        if wanted.places.contains_key(place) {
+            continue;
+        }
         let cause = owned.cause(place, &Key::Namespace);
         let step = Step { action: Action::Remove, object: Object::Namespace, cause };
         add(WaveKind::RemoveNamespaces, place, step);
+        // A pair with its other end in a place that stays goes at once, and not when the kernel gets
+        // round to clearing up the namespace: its name may be wanted again.
+        for (key, object) in have {
+            if matches!(object, Object::Veth(veth) if wanted.places.contains_key(&veth.peer.place)) {
+                let cause = owned.cause(place, key);
+                add(WaveKind::Remove, place, Step { action: Action::Remove, object: object.clone(), cause });
+            }
+        }
     }
 
     let lost = lost_links(observed, owned, wanted);
@@ -126,10 +137,10 @@ pub fn between(observed: &Observed, owned: &Blueprint, wanted: &Blueprint) -> Pl
         let Some(want) = wanted.places.get(place) else { continue };
         for (key, object) in have.iter().rev() {
             let taken_with_its_link = object.needs_link().is_some_and(|link| lost.contains(&(place, link)));
-            let vanishes = taken_with_its_link || is_link_to_a_lost_place(object, wanted);
+            let peer_goes = is_link_to_a_lost_place(object, wanted);
             let kept = want.get(key).is_some_and(|part| !must_be_remade(object, &part.object));
             let ours = owned.has(place, key) || wanted.has(place, key);
-            if !kept && ours && !vanishes {
+            if peer_goes || (!kept && ours && !taken_with_its_link) {
                 let cause = owned.cause(place, key);
                 add(WaveKind::Remove, place, Step { action: Action::Remove, object: object.clone(), cause });
             }

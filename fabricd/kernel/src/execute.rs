@@ -14,7 +14,7 @@ use std::{
 use fabric_core::{
     kernel::StepError,
     name::LabName,
-    object::{Object, Ruleset},
+    object::{Bridge, Object, Ruleset, Veth, Vxlan},
     place::Place,
     plan::{Action, Job, Step, Wave, WaveKind},
 };
@@ -78,6 +78,8 @@ struct Worker<'a> {
     batch: Batch,
     /// The far ends of veth pairs, open until their messages are sent.
     peers: HashMap<&'a Place, Namespace>,
+    /// The last of the links that go together at the end of the job.
+    marked: Option<usize>,
     failures: Vec<StepError>,
 }
 
@@ -85,7 +87,18 @@ impl<'a> Worker<'a> {
     fn new(kernel: &'a LinuxKernel, lab: &'a LabName, job: &'a Job) -> Self {
         let name = job.place.netns_name(lab);
         let (batch, peers) = (Batch::default(), HashMap::new());
-        Self { kernel, lab, job, name, inside: None, socket: None, batch, peers, failures: Vec::new() }
+        Self {
+            kernel,
+            lab,
+            job,
+            name,
+            inside: None,
+            socket: None,
+            batch,
+            peers,
+            marked: None,
+            failures: Vec::new(),
+        }
     }
 
     fn run(mut self) -> Vec<StepError> {
@@ -99,6 +112,9 @@ impl<'a> Worker<'a> {
             if self.must_end() {
                 break;
             }
+        }
+        if let Some(tag) = self.marked {
+            self.batch.push(tag, link::remove_marked());
         }
         self.flush();
         // Requests behind a refused one in the same datagram were tried too. What they were refused
@@ -162,9 +178,12 @@ impl<'a> Worker<'a> {
                 self.push(tag, request)?;
             }
             (Object::Vxlan(vxlan), Create) => self.push(tag, link::create_vxlan(vxlan))?,
-            (Object::Bridge(bridge), Remove) => self.push(tag, link::remove(&bridge.link))?,
-            (Object::Veth(veth), Remove) => self.push(tag, link::remove(&veth.link))?,
-            (Object::Vxlan(vxlan), Remove) => self.push(tag, link::remove(&vxlan.link))?,
+            (Object::Bridge(Bridge { link, .. }), Remove)
+            | (Object::Veth(Veth { link, .. }), Remove)
+            | (Object::Vxlan(Vxlan { link, .. }), Remove) => {
+                self.push(tag, link::mark(link))?;
+                self.marked = Some(tag);
+            }
             (Object::Port(port), Create | Replace) => self.push(tag, link::enslave(port))?,
             (Object::Port(port), Remove) => self.push(tag, link::release(port))?,
             (Object::Up(up), Create | Replace) => self.push(tag, link::set_up(up))?,

@@ -18,7 +18,7 @@ use tonic::{Request, Response, Status, Streaming};
 use super::status::{ToStatus, missing, not_started};
 use crate::{
     lab::Registry,
-    probe::{self, CaptureRequest, Control, Format, Input, Output},
+    probe::{self, CaptureRequest, Control, Format, Input, Lifeline, Output},
 };
 
 /// Most arguments of a command, and their length together, as far as a kernel would take them.
@@ -64,7 +64,8 @@ impl<K: Kernel> ProbeService for ProbeApi<K> {
             None => (Input::None, None),
         };
         let entry = probe::contained(&self.netns_dir, &lab.topology, &place, command, term);
-        let process = probe::run(&entry, input).map_err(|error| not_started(&error))?;
+        let lifeline = Lifeline { place, open_places: lab.open_places.clone() };
+        let process = probe::run(&entry, input, lifeline).map_err(|error| not_started(&error))?;
         tokio::spawn(forward(requests, process.control, |request: v1::ExecRequest| {
             Some(match request.message? {
                 exec_request::Message::Start(_) => return None,
@@ -107,7 +108,8 @@ impl<K: Kernel> ProbeService for ProbeApi<K> {
         command.extend(arguments);
         command.extend(["--".to_owned(), address.to_string()]);
         let entry = probe::direct(&self.netns_dir, &lab.topology, &place, command);
-        let process = probe::run(&entry, Input::None).map_err(|error| not_started(&error))?;
+        let lifeline = Lifeline { place, open_places: lab.open_places.clone() };
+        let process = probe::run(&entry, Input::None, lifeline).map_err(|error| not_started(&error))?;
         tokio::spawn(forward(requests, process.control, |request: v1::PingRequest| {
             match request.message? {
                 ping_request::Message::Signal(v1::Signal { number }) => Some(Control::Signal(number)),
@@ -155,7 +157,7 @@ impl<K: Kernel> ProbeService for ProbeApi<K> {
             places.collect::<Result<Vec<_>, target::TargetError>>().map_err(|error| error.to_status())?;
         let request = CaptureRequest { places, arguments, filter, format };
         let probe::Capture { events, signals } =
-            probe::capture(&self.netns_dir, &lab.topology, request).map_err(|error| error.to_status())?;
+            probe::capture(&self.netns_dir, &lab, request).map_err(|error| error.to_status())?;
         tokio::spawn(forward(requests, signals, |request: v1::TcpdumpRequest| match request.message? {
             tcpdump_request::Message::Signal(v1::Signal { number }) => Some(number),
             tcpdump_request::Message::Start(_) => None,

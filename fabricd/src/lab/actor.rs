@@ -2,12 +2,13 @@
 //!
 //! Looking into a lab does not pass through here: probes take the published [`Lab`] and go.
 
-use std::{sync::Arc, time::Instant};
+use std::{collections::BTreeSet, sync::Arc, time::Instant};
 
 use fabric_core::{
     blueprint::{self, Blueprint},
     kernel::Kernel,
     name::LabName,
+    place::Place,
     plan::{self, Action, Plan},
     spec::Source,
     topology::Topology,
@@ -123,11 +124,34 @@ impl LabHandle {
     }
 }
 
+/// A lab that is there and has no owner yet.
+pub struct Recovered {
+    pub generation: u64,
+    pub sources: Vec<Source>,
+    pub topology: Topology,
+    pub blueprint: Blueprint,
+}
+
+fn places(blueprint: &Blueprint) -> Arc<BTreeSet<Place>> {
+    Arc::new(blueprint.places.keys().cloned().collect())
+}
+
 /// Starts the owner of the lab `name`, which has `lab` at the moment, and gives the way to it.
-pub fn start<K: Kernel>(kernel: Arc<K>, ledger: Arc<Ledger>, name: LabName, lab: Option<Lab>) -> LabHandle {
+pub fn start<K: Kernel>(
+    kernel: Arc<K>,
+    ledger: Arc<Ledger>,
+    name: LabName,
+    lab: Option<Recovered>,
+) -> LabHandle {
     let (commands, receiver) = mpsc::channel(QUEUE);
-    let (publish, state) = watch::channel(lab.map(Arc::new));
-    tokio::spawn(LabActor { kernel, ledger, name, publish }.run(receiver));
+    let places = lab.as_ref().map(|lab| places(&lab.blueprint)).unwrap_or_default();
+    let (open_places, open) = watch::channel(places);
+    let lab = lab.map(|recovered| {
+        let Recovered { generation, sources, topology, blueprint } = recovered;
+        Arc::new(Lab { generation, sources, topology, blueprint, open_places: open })
+    });
+    let (publish, state) = watch::channel(lab);
+    tokio::spawn(LabActor { kernel, ledger, name, publish, open_places }.run(receiver));
     LabHandle { commands, state }
 }
 
@@ -136,6 +160,8 @@ struct LabActor<K> {
     ledger: Arc<Ledger>,
     name: LabName,
     publish: watch::Sender<Option<Arc<Lab>>>,
+    /// What runs in a place that is not among these ends.
+    open_places: watch::Sender<Arc<BTreeSet<Place>>>,
 }
 
 impl<K: Kernel> LabActor<K> {
@@ -204,6 +230,7 @@ impl<K: Kernel> LabActor<K> {
                 // A caller who does not listen misses steps, and holds nothing up.
                 let _ = events.try_send(ApplyEvent::Progress(done, total));
             };
+            self.open_places.send_replace(places(&wanted));
             if let Err(error) = reconcile(&*self.kernel, &self.name, owned, &wanted, &progress) {
                 return Err(self.go_back(&wanted, before.as_deref(), error));
             }
@@ -212,7 +239,9 @@ impl<K: Kernel> LabActor<K> {
         let created = before.is_none();
         let milliseconds = milliseconds_since(begun);
         tracing::info!(lab = %self.name, generation, steps = plan.len(), milliseconds, "applied");
-        self.publish.send_replace(Some(Arc::new(Lab { generation, sources, topology, blueprint: wanted })));
+        let open_places = self.open_places.subscribe();
+        let lab = Lab { generation, sources, topology, blueprint: wanted, open_places };
+        self.publish.send_replace(Some(Arc::new(lab)));
         Ok(Some(ApplyEvent::Applied { generation, changed: !unchanged, created, milliseconds }))
     }
 
@@ -220,6 +249,7 @@ impl<K: Kernel> LabActor<K> {
     fn go_back(&self, tried: &Blueprint, before: Option<&Lab>, error: ReconcileError) -> ChangeError {
         let nothing = Blueprint::default();
         let wanted = before.map_or(&nothing, |lab| &lab.blueprint);
+        self.open_places.send_replace(places(wanted));
         if let Err(second) = reconcile(&*self.kernel, &self.name, tried, wanted, &|_, _| {}) {
             tracing::error!(lab = %self.name, error = %second, "cannot bring the lab back");
             return ChangeError::Incomplete(error);
@@ -253,6 +283,7 @@ impl<K: Kernel> LabActor<K> {
         let progress = |done, total| {
             let _ = events.try_send(DeleteEvent::Progress(done, total));
         };
+        self.open_places.send_replace(Arc::default());
         reconcile(&*self.kernel, &self.name, &lab.blueprint, &Blueprint::default(), &progress)
             .map_err(ChangeError::Incomplete)?;
         self.ledger.remove(&self.name)?;

@@ -4,14 +4,17 @@ mod actor;
 mod reconcile;
 mod registry;
 
-use fabric_core::{blueprint::Blueprint, spec::Source, topology::Topology};
+use std::{collections::BTreeSet, sync::Arc};
+
+use fabric_core::{blueprint::Blueprint, place::Place, spec::Source, topology::Topology};
+use tokio::sync::watch;
 
 pub use actor::{ApplyEvent, ChangeError, DeleteEvent, LabHandle};
 pub use reconcile::{ReconcileError, reconcile};
 pub use registry::{Registry, SelectError};
 
 /// A lab that is there, whole.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Lab {
     /// Counts applies, from 1.
     pub generation: u64,
@@ -21,4 +24,9 @@ pub struct Lab {
     pub topology: Topology,
     /// Every object it has in the kernel.
     pub blueprint: Blueprint,
+    /// The places that programs may run in: those that are about to go are not among them.
+    pub open_places: OpenPlaces,
 }
+
+/// The places of a lab that programs may run in, as they change.
+pub type OpenPlaces = watch::Receiver<Arc<BTreeSet<Place>>>;

@@ -12,7 +12,7 @@ use fabric_core::{
     spec,
 };
 
-use super::{Lab, LabHandle, actor, reconcile};
+use super::{Lab, LabHandle, actor, actor::Recovered, reconcile};
 use crate::ledger::{Intent, Ledger};
 
 /// Why no lab could be picked.
@@ -73,7 +73,7 @@ impl<K: Kernel> Registry<K> {
         Ok(())
     }
 
-    fn recover_lab(&self, intent: Intent) -> Result<Option<Lab>, String> {
+    fn recover_lab(&self, intent: Intent) -> Result<Option<Recovered>, String> {
         let machine = self.kernel.machine();
         let load = |sources: &Vec<spec::Source>| {
             spec::load(sources).map_err(|mistakes| {
@@ -100,7 +100,7 @@ impl<K: Kernel> Registry<K> {
         let generation = intent.generation;
         let done = Intent { wanted: Some(sources.clone()), before: None, ..intent };
         self.ledger.write(&done).map_err(|error| error.to_string())?;
-        Ok(Some(Lab { generation, sources, topology, blueprint }))
+        Ok(Some(Recovered { generation, sources, topology, blueprint }))
     }
 
     /// The way to the lab `name`, whether it is there yet or not.

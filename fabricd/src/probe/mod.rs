@@ -10,5 +10,5 @@ mod tcpdump;
 mod terminal;
 
 pub use entry::{contained, direct};
-pub use process::{Control, Input, Output, Process, run};
+pub use process::{Control, Input, Lifeline, Output, Process, run};
 pub use tcpdump::{Capture, CaptureError, CaptureEvent, CapturePlace, CaptureRequest, Format, capture};

@@ -2,6 +2,7 @@
 
 use std::{io, process::Stdio};
 
+use fabric_core::place::Place;
 use fabric_kernel::process::{self, Entry};
 use nix::{
     sys::signal::{Signal, kill},
@@ -16,6 +17,7 @@ use tokio::{
 };
 
 use super::terminal::{Size, Terminal};
+use crate::lab::OpenPlaces;
 
 /// Largest piece of output that is passed on at once, in bytes.
 const PIECE: usize = 32 * 1024;
@@ -63,11 +65,29 @@ pub enum Input {
     Terminal(u16, u16),
 }
 
+/// How long a program may run: as long as its place is one of the lab's.
+#[derive(Clone, Debug)]
+pub struct Lifeline {
+    /// The place.
+    pub place: Place,
+    /// The places that are open.
+    pub open_places: OpenPlaces,
+}
+
+impl Lifeline {
+    /// Returns when the place goes.
+    async fn end(&mut self) {
+        let place = &self.place;
+        // An error means that the lab has no owner any more, so no places either.
+        let _ = self.open_places.wait_for(|open| !open.contains(place)).await;
+    }
+}
+
 /// Starts the program of `entry`.
 ///
 /// # Errors
 /// If it cannot be started at all. That the program itself is not found shows as its exit code.
-pub fn run(entry: &Entry, input: Input) -> io::Result<Process> {
+pub fn run(entry: &Entry, input: Input, lifeline: Lifeline) -> io::Result<Process> {
     let mut command = Command::from(process::command(entry));
     command.kill_on_drop(true);
     let (sender, output) = mpsc::channel(16);
@@ -97,7 +117,7 @@ pub fn run(entry: &Entry, input: Input) -> io::Result<Process> {
             Running { child, stdin, pumps }
         }
     };
-    tokio::spawn(async move { running.attend(commands, sender).await });
+    tokio::spawn(async move { running.attend(commands, sender, lifeline).await });
     Ok(Process { output, control })
 }
 
@@ -114,7 +134,12 @@ struct Running {
 }
 
 impl Running {
-    async fn attend(&mut self, mut commands: mpsc::Receiver<Control>, output: mpsc::Sender<Output>) {
+    async fn attend(
+        &mut self,
+        mut commands: mpsc::Receiver<Control>,
+        output: mpsc::Sender<Output>,
+        mut lifeline: Lifeline,
+    ) {
         let mut listening = true;
         let status = loop {
             tokio::select! {
@@ -126,6 +151,10 @@ impl Running {
                         self.close_stdin();
                     }
                 },
+                () = lifeline.end() => {
+                    let _ = self.child.kill().await;
+                    break self.child.wait().await;
+                }
                 // Nobody listens any more: what was started ends.
                 () = output.closed() => {
                     let _ = self.child.kill().await;

@@ -7,15 +7,15 @@ use fabric_core::{
     name::IfName,
     place::Place,
     target::TargetError,
-    topology::Topology,
 };
 use tokio::sync::mpsc;
 
 use super::{
     entry::direct,
-    process::{self, Control, Input, Output, Process},
+    process::{self, Control, Input, Lifeline, Output, Process},
     several::{self, Shape},
 };
+use crate::lab::Lab;
 
 /// What a client asks for.
 #[derive(Debug)]
@@ -96,11 +96,7 @@ pub enum CaptureError {
 ///
 /// # Errors
 /// If the request is refused or tcpdump cannot be started.
-pub fn capture(
-    netns_dir: &Path,
-    topology: &Topology,
-    request: CaptureRequest,
-) -> Result<Capture, CaptureError> {
+pub fn capture(netns_dir: &Path, lab: &Lab, request: CaptureRequest) -> Result<Capture, CaptureError> {
     let CaptureRequest { places, arguments, filter, format } = request;
     if !(1..=PLACES_MAX).contains(&places.len()) {
         return Err(CaptureError::Places);
@@ -124,8 +120,9 @@ pub fn capture(
     };
     let start = |place: &CapturePlace| {
         let command = command(&place.interface, &own, &filter);
-        let entry = direct(netns_dir, topology, &place.place, command);
-        process::run(&entry, Input::None).map_err(CaptureError::Start)
+        let entry = direct(netns_dir, &lab.topology, &place.place, command);
+        let lifeline = Lifeline { place: place.place.clone(), open_places: lab.open_places.clone() };
+        process::run(&entry, Input::None, lifeline).map_err(CaptureError::Start)
     };
     let processes = places.iter().map(start).collect::<Result<Vec<_>, _>>()?;
     let labels = places.into_iter().map(|place| place.label).collect();

@@ -4,9 +4,10 @@ use std::{fs, process::Stdio};
 
 use fabric_tests::{Background, Residue, Session, labs};
 
-pub const TESTS: [(&str, fn()); 4] = [
+pub const TESTS: [(&str, fn()); 5] = [
     ("applying_twice_changes_nothing", applying_twice_changes_nothing),
     ("a_change_loses_no_packet_of_others", a_change_loses_no_packet_of_others),
+    ("what_runs_in_a_place_that_goes_ends_with_it", what_runs_in_a_place_that_goes_ends_with_it),
     ("mistakes_are_all_reported_and_nothing_is_done", mistakes_are_all_reported_and_nothing_is_done),
     ("labs_with_the_same_addresses_run_side_by_side", labs_with_the_same_addresses_run_side_by_side),
 ];
@@ -48,7 +49,8 @@ fn a_change_loses_no_packet_of_others() {
         let mut apply = session.command(&["apply", "-f", "-"]);
         let mut apply = Background::start(apply.stdin(Stdio::piped()));
         apply.write(text);
-        assert!(apply.end().text().contains("configured"));
+        let applied = apply.end();
+        assert!(applied.text().contains("configured"), "{}", applied.stderr);
     }
     session.ok(&["ping", "d", "c", "-c", "1"]);
     let ended = ping.end();
@@ -57,6 +59,29 @@ fn a_change_loses_no_packet_of_others() {
         "{}",
         ended.text()
     );
+}
+
+fn what_runs_in_a_place_that_goes_ends_with_it() {
+    let session = Session::new();
+    session.ok(&["apply", "-f", "kubenet"]);
+    let sleep = |pod: &str| {
+        let command = ["exec", pod, "--", "sh", "-c", "echo ready >&2; sleep 600"];
+        Background::start(&mut session.command(&command)).wait_for("ready", 1)
+    };
+    let (in_b, in_c) = (sleep("b"), sleep("c"));
+    let without_b =
+        kubenet().split("---\n").filter(|part| !part.contains("name: b\n")).collect::<Vec<_>>().join("---\n");
+    let mut apply = session.command(&["apply", "-f", "-"]);
+    let mut apply = Background::start(apply.stdin(Stdio::piped()));
+    apply.write(&without_b);
+    assert!(apply.end().status.success());
+    assert_eq!(in_b.end().status.code(), Some(137));
+    session.ok(&["ping", "a", "c", "-c", "1"]);
+    // The same pod again, at once: nothing of the old one is in its way.
+    session.ok(&["apply", "-f", "kubenet"]);
+    session.ok(&["ping", "b", "c", "-c", "1"]);
+    session.ok(&["delete", "lab", "kubenet"]);
+    assert_eq!(in_c.end().status.code(), Some(137));
 }
 
 fn mistakes_are_all_reported_and_nothing_is_done() {
