@@ -50,7 +50,7 @@ impl Demo {
         self.fabctl(&["ping", "a", "c", "-c", "2"])?;
         self.fabctl(&["exec", "a", "--", "traceroute", "-n", "10.244.1.27"])?;
 
-        say("Pod c pings the device. Where does its address change? Six packets, seen at four places:");
+        say("Pod c pings the device. Where does its address change? Two packets, seen at four places:");
         let cbr0 = format!("{NODE_1}:cbr0");
         let capture = ["tcpdump", "c", &cbr0, NODE_1, "vm/device", "-n", "-t", "-c", "8", "--", "icmp"];
         self.watch(&capture, &["ping", "c", "device", "-c", "1"])?;

@@ -61,7 +61,7 @@ pub fn test() -> Result {
 
 /// Writes the schema of the lab file anew.
 pub fn schema() -> Result {
-    let arguments = ["test", "--package", "fabric-core", "--test", "schema", "--quiet"];
+    let arguments = ["test", "--package", "fabric-core", "--test", "lab_file", "--quiet", "schema"];
     run(cargo().args(arguments).env("FABRIC_UPDATE_SCHEMA", "1"))
 }
 
