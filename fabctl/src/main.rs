@@ -6,6 +6,7 @@
 mod argv;
 mod cli;
 mod connection;
+mod document;
 mod exit;
 mod interrupt;
 mod output;
@@ -14,6 +15,7 @@ mod socket;
 mod source;
 mod terminal;
 mod verb;
+mod watch;
 
 use std::process::ExitCode;
 
