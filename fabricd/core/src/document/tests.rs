@@ -107,8 +107,9 @@ fn parts_of_lines_and_lines_can_be_left_out() {
 fn a_difference_shows_what_fits_as_equal() {
     insta::assert_snapshot!(check(&[("a [..]\n...\ny\nz", "a b\nc\nx\nz")]), @"
     - a b
-    - ...
     - y
+    - c
+    - x
     - z
     + a b
     + c
@@ -193,7 +194,14 @@ fn a_lab_is_read() {
             }
         }
     }
-    insta::assert_snapshot!(out, @r#""#);
+    insta::assert_snapshot!(out, @r#"
+    4 Lesson exit=0 hidden=false "echo one \\\n  two" ["one two"]
+    7 Lesson exit=0 hidden=false "cat <<END\nheredoc\nEND" ["heredoc"]
+    16 Lesson exit=1 hidden=false "false" []
+    21 Lesson exit=0 hidden=true "true" []
+    32 Solution exit=0 hidden=false "touch $TMPDIR/file" []
+    39 Check exit=0 hidden=true "ls $TMPDIR\ntrue" ["file"]
+    "#);
 }
 
 #[test]
@@ -201,7 +209,13 @@ fn what_is_wrong_is_told_with_its_line() {
     let wrong = "```console\nnothing\n```\n\n```console sorted\n$ ls\n```\n\n```console check\n$ ls\n```\n\n```console\n```\n\n```exercise\nx\n```\n";
     let problems = parse(wrong).unwrap_err();
     let told: Vec<String> = problems.iter().map(ToString::to_string).collect();
-    insta::assert_snapshot!(told.join("\n"), @"");
+    insta::assert_snapshot!(told.join("\n"), @"
+    2: output without a command; a command begins with `$ `
+    5: `sorted` means nothing here; a block may have exit=N, eventually=5s, unordered, hidden, check, solution, skip-unless=CAPABILITY
+    9: no `exercise` block stands before this
+    13: a console block without a command; a command begins with `$ `
+    16: this exercise has no `console check` block, so nothing tells whether it is solved
+    ");
 }
 
 fn updated(text: &str, output: impl Fn(&Command) -> Vec<String>) -> String {
