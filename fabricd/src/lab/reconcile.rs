@@ -57,10 +57,25 @@ pub fn reconcile<K: Kernel>(
     wanted: &Blueprint,
     progress: &(dyn Fn(usize, usize) + Sync),
 ) -> Result<usize, ReconcileError> {
+    let plan = plan::between(&kernel.observe(lab)?, owned, wanted);
+    carry_out(kernel, lab, plan, owned, wanted, progress)
+}
+
+/// As [`reconcile`], with the first `plan` already made.
+///
+/// # Errors
+/// As [`reconcile`].
+pub fn carry_out<K: Kernel>(
+    kernel: &K,
+    lab: &LabName,
+    mut plan: Plan,
+    owned: &Blueprint,
+    wanted: &Blueprint,
+    progress: &(dyn Fn(usize, usize) + Sync),
+) -> Result<usize, ReconcileError> {
     let mut steps = 0;
     let mut rounds = 0;
     loop {
-        let plan = plan::between(&kernel.observe(lab)?, owned, wanted);
         if plan.is_empty() {
             return Ok(steps);
         }
@@ -69,6 +84,7 @@ pub fn reconcile<K: Kernel>(
         }
         steps += plan.len();
         execute(kernel, lab, &plan, progress)?;
+        plan = plan::between(&kernel.observe(lab)?, owned, wanted);
         rounds += 1;
     }
 }
