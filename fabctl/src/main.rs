@@ -4,6 +4,7 @@
 //! code of the whole program; what went wrong instead is said by [`exit::report`], and only there.
 
 mod argv;
+mod capture;
 mod cli;
 mod connection;
 mod document;
