@@ -39,8 +39,16 @@ enum Taken {
 struct Counters {
     /// Packets that they have written.
     captured: u64,
-    /// Packets that the kernel has kept for them.
+    /// Packets that the kernel has had for them.
     received: u64,
+    /// Those of them that it had no room for.
+    dropped: u64,
+}
+
+impl Counters {
+    fn nothing_waits(self) -> bool {
+        self.captured + self.dropped == self.received
+    }
 }
 
 impl Capture {
@@ -53,7 +61,8 @@ impl Capture {
         let (requests, stream) = mpsc::channel(8);
         requests.send(TcpdumpRequest { message: Some(Request::Start(start)) }).await?;
         let answers = connection.probes().tcpdump(ReceiverStream::new(stream)).await?.into_inner();
-        let mut capture = Self { requests, answers, places, bytes: vec![], said: String::new(), ended: false };
+        let mut capture =
+            Self { requests, answers, places, bytes: vec![], said: String::new(), ended: false };
         while capture.take().await? != Taken::Listening {}
         Ok(capture)
     }
@@ -82,7 +91,7 @@ impl Capture {
         let mut last = self.ask().await?;
         let mut since = Instant::now();
         // On `lo` the kernel counts each packet twice, so there the two never meet.
-        while !self.ended && last.captured != last.received && since.elapsed() < STILL {
+        while !self.ended && !last.nothing_waits() && since.elapsed() < STILL {
             tokio::time::sleep(PAUSE).await;
             let next = self.ask().await?;
             if next != last {
@@ -141,6 +150,7 @@ fn read_counters(said: &str, places: usize) -> Option<Counters> {
         let mut number = || parts.next()?.split(' ').next()?.parse::<u64>().ok();
         total.captured += number()?;
         total.received += number()?;
+        total.dropped += number()?;
         lines += 1;
     }
     (lines >= places).then_some(total)
@@ -153,9 +163,11 @@ mod tests {
     #[test]
     fn tcpdumps_counters_are_read() {
         let one = "tcpdump: listening on lo\ntcpdump: 6 packets captured, 12 packets received by filter, 0 packets dropped by kernel\n";
-        assert_eq!(read_counters(one, 1), Some(Counters { captured: 6, received: 12 }));
-        let two = format!("{one}pod/a: tcpdump: 1 packet captured, 1 packet received by filter, 0 packets dropped by kernel");
-        assert_eq!(read_counters(&two, 2), Some(Counters { captured: 7, received: 13 }));
+        assert_eq!(read_counters(one, 1), Some(Counters { captured: 6, received: 12, dropped: 0 }));
+        let two = format!(
+            "{one}pod/a: tcpdump: 1 packet captured, 2 packets received by filter, 1 packet dropped by kernel"
+        );
+        assert_eq!(read_counters(&two, 2), Some(Counters { captured: 7, received: 14, dropped: 1 }));
         assert_eq!(read_counters(one, 2), None);
         assert_eq!(read_counters("1 packet captured\n", 1), None);
     }

@@ -83,7 +83,9 @@ impl Attempt {
         for (number, command) in block.commands.iter().enumerate() {
             let last = number + 1 == block.commands.len();
             let code = if last { block.attributes.exit } else { 0 };
-            if let Err(failure) = self.command(world, command, block.attributes.unordered, code, manner).await? {
+            if let Err(failure) =
+                self.command(world, command, block.attributes.unordered, code, manner).await?
+            {
                 return Ok(Err(failure));
             }
         }

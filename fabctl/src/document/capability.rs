@@ -38,7 +38,8 @@ mod tests {
 
     #[test]
     fn what_is_missing_is_named() {
-        let wanted = [Capability::Program("sh".to_owned()), Capability::Program("no-such-program".to_owned())];
+        let wanted =
+            [Capability::Program("sh".to_owned()), Capability::Program("no-such-program".to_owned())];
         assert_eq!(first_missing(&wanted), Some(&wanted[1]));
         assert_eq!(first_missing(&wanted[..1]), None);
     }

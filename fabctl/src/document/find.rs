@@ -61,7 +61,10 @@ mod tests {
             documents(&paths.iter().map(|path| at(path)).collect::<Vec<_>>()).unwrap()
         };
         assert_eq!(names(&["labs"]), [at("labs/a/README.md"), at("labs/b/README.md")]);
-        assert_eq!(names(&["other.md", "labs/a", "labs/a/README.md"]), [at("labs/a/README.md"), at("other.md")]);
+        assert_eq!(
+            names(&["other.md", "labs/a", "labs/a/README.md"]),
+            [at("labs/a/README.md"), at("other.md")]
+        );
         assert!(documents(&[at("labs/empty")]).unwrap_err().to_string().contains("no README.md"));
         assert!(documents(&[at("nowhere")]).is_err());
     }

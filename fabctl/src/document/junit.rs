@@ -18,7 +18,8 @@ pub fn render(reports: &[Report]) -> String {
 }
 
 fn suite(xml: &mut String, report: &Report) {
-    let count = |test: fn(&StepOutcome) -> bool| report.steps.iter().filter(|step| test(&step.outcome)).count();
+    let count =
+        |test: fn(&StepOutcome) -> bool| report.steps.iter().filter(|step| test(&step.outcome)).count();
     let failures = count(|outcome| matches!(outcome, StepOutcome::Failed(..)));
     let skipped = count(|outcome| matches!(outcome, StepOutcome::Skipped(_) | StepOutcome::NotReached));
     let whole = match &report.outcome {

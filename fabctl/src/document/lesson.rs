@@ -15,7 +15,6 @@ use super::{
     exercise,
     progress::Progress,
     render::render,
-    report::failure_text,
     runner,
     world::World,
 };
@@ -75,7 +74,10 @@ impl Lesson {
             done = 0;
         }
         if done > 0 {
-            self.say(&format!("You have done {done} of {} steps. Enter goes on there, n begins anew.", steps.len()))?;
+            self.say(&format!(
+                "You have done {done} of {} steps. Enter goes on there, n begins anew.",
+                steps.len()
+            ))?;
             match self.ask("continue").await? {
                 Answer::Quit => return Ok(()),
                 Answer::Skip => done = 0,
@@ -111,7 +113,8 @@ impl Lesson {
                 Step::Block(block) => std::slice::from_ref(block),
                 Step::Exercise(exercise) => &exercise.solution,
             };
-            for command in blocks.iter().filter(|block| is_possible(block)).flat_map(|block| &block.commands) {
+            for command in blocks.iter().filter(|block| is_possible(block)).flat_map(|block| &block.commands)
+            {
                 self.world.run(&command.script, PATIENCE).await?;
             }
         }
@@ -170,8 +173,7 @@ impl Lesson {
                         return Ok(Next::Step);
                     }
                     Err(failure) => {
-                        output::print(&failure_text(&self.path, &failure, self.palette))?;
-                        self.say("Not yet.")?;
+                        output::print(&not_yet(&failure))?;
                     }
                 },
             }
@@ -215,8 +217,15 @@ impl Lesson {
     }
 }
 
+/// What the check saw. What it wanted to see would be the answer.
+fn not_yet(failure: &Failure) -> String {
+    let script = failure.script.replace('\n', "\n> ");
+    let seen = failure.difference.as_ref().map_or(&[][..], |difference| &difference.actual);
+    format!("$ {script}\n{}Not yet.\n", seen.iter().map(|line| format!("{line}\n")).collect::<String>())
+}
+
 fn is_possible(block: &Block) -> bool {
-    capability::first_missing(&block.attributes.skip_unless).is_none() && block.attributes.role != fabric_core::document::Role::Check
+    capability::first_missing(&block.attributes.skip_unless).is_none()
 }
 
 fn range(step: &Step) -> std::ops::Range<usize> {

@@ -119,7 +119,9 @@ impl Page {
                 self.out.push('\n');
                 self.skip = true;
             }
-            Tag::Strong if !self.skip && self.palette.paint("1", "").len() > 1 => self.line.push_str("\u{1b}[1m"),
+            Tag::Strong if !self.skip && self.palette.paint("1", "").len() > 1 => {
+                self.line.push_str("\u{1b}[1m")
+            }
             _ => {}
         }
     }
@@ -138,7 +140,9 @@ impl Page {
                 self.skip = false;
                 self.line.clear();
             }
-            TagEnd::Strong if !self.skip && self.palette.paint("1", "").len() > 1 => self.line.push_str("\u{1b}[22m"),
+            TagEnd::Strong if !self.skip && self.palette.paint("1", "").len() > 1 => {
+                self.line.push_str("\u{1b}[22m")
+            }
             _ => {}
         }
     }

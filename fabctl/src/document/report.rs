@@ -131,7 +131,8 @@ impl StepReport {
             StepOutcome::Skipped(_) => "skipped",
             StepOutcome::NotReached => "not reached",
         };
-        let mut value = json!({ "line": line, "name": name, "result": result, "seconds": time.as_secs_f64() });
+        let mut value =
+            json!({ "line": line, "name": name, "result": result, "seconds": time.as_secs_f64() });
         match outcome {
             StepOutcome::Skipped(missing) => value["needs"] = json!(missing),
             StepOutcome::Failed(failure, diagnosis) => {
@@ -171,10 +172,8 @@ pub fn summary(reports: &[Report]) -> String {
     let skipped = skipped.filter(|step| matches!(step.outcome, StepOutcome::Skipped(_))).count();
     let steps: usize = reports.iter().map(|report| report.steps.len()).sum();
     let updated: usize = reports.iter().map(|report| report.updated).sum();
-    let mut line = format!(
-        "{passed} passed, {} failed, of {steps} steps {skipped} skipped",
-        reports.len() - passed
-    );
+    let mut line =
+        format!("{passed} passed, {} failed, of {steps} steps {skipped} skipped", reports.len() - passed);
     if updated > 0 {
         let _ = write!(line, ", {updated} outputs updated");
     }

@@ -143,7 +143,11 @@ async fn steps(
 
 async fn diagnose(world: &mut World, failure: &Failure) -> String {
     // A command that asks no daemon fails for reasons of its own.
-    if failure.script.contains("fabctl") { diagnosis::of(world, &failure.script).await } else { String::new() }
+    if failure.script.contains("fabctl") {
+        diagnosis::of(world, &failure.script).await
+    } else {
+        String::new()
+    }
 }
 
 /// Line, name and attributes of a step.

@@ -98,9 +98,9 @@ impl Shell {
         } else {
             self.groups.pop();
         }
-        let code = status.code().or_else(|| {
-            std::os::unix::process::ExitStatusExt::signal(&status).map(|signal| 128 + signal)
-        });
+        let code = status
+            .code()
+            .or_else(|| std::os::unix::process::ExitStatusExt::signal(&status).map(|signal| 128 + signal));
         Ok(Ran { output: String::from_utf8_lossy(&bytes).into_owned(), code: code.unwrap_or(1), cut })
     }
 

@@ -90,7 +90,10 @@ impl World {
     /// If it cannot be started.
     pub async fn visit(&self) -> anyhow::Result<()> {
         let mut shell = self.shell.interactive();
-        shell.env("TERM", env::var_os("TERM").unwrap_or("dumb".into())).env_remove("NO_COLOR");
+        shell
+            .env("TERM", env::var_os("TERM").unwrap_or("dumb".into()))
+            .env_remove("NO_COLOR")
+            .kill_on_drop(true);
         shell.status().await.context("cannot start a shell")?;
         Ok(())
     }
@@ -126,7 +129,8 @@ impl World {
     /// The folder has another name each time.
     fn without_folder(&self, ran: Ran) -> Ran {
         let folder = self.folder.path().display().to_string();
-        let output = ran.output.replace(&format!("{folder}/tmp"), "$TMPDIR").replace(&folder, "$XDG_RUNTIME_DIR");
+        let output =
+            ran.output.replace(&format!("{folder}/tmp"), "$TMPDIR").replace(&folder, "$XDG_RUNTIME_DIR");
         Ran { output, ..ran }
     }
 }
@@ -135,7 +139,8 @@ impl World {
 fn path_with(own: Option<&Path>) -> OsString {
     let path = env::var_os("PATH").unwrap_or("/usr/local/bin:/usr/bin:/bin".into());
     let sbin = ["/usr/local/sbin", "/usr/sbin", "/sbin"].map(PathBuf::from);
-    let mut folders: Vec<PathBuf> = own.map(Path::to_owned).into_iter().chain(env::split_paths(&path)).collect();
+    let mut folders: Vec<PathBuf> =
+        own.map(Path::to_owned).into_iter().chain(env::split_paths(&path)).collect();
     for folder in sbin {
         if !folders.contains(&folder) {
             folders.push(folder);

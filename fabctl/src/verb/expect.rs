@@ -28,7 +28,9 @@ use crate::{
 /// have been, or when the time is over, and prints what was seen. The exit code is 0 only if all is
 /// as expected.
 #[derive(Debug, Args)]
-#[command(override_usage = "fabctl expect [OPTIONS] --see 'TARGET[:INTERFACE] FILTER'... -- COMMAND [ARGUMENTS]...")]
+#[command(
+    override_usage = "fabctl expect [OPTIONS] --see 'TARGET[:INTERFACE] FILTER'... -- COMMAND [ARGUMENTS]..."
+)]
 #[command(after_long_help = "\
 Examples:
   fabctl expect --see 'vm/device icmp and src host 10.224.0.5' --not-see 'vm/device src net 10.244.0.0/16' \\
@@ -86,7 +88,9 @@ impl Expect {
         let see = self.see.iter().map(|words| (words, true));
         let not_see = self.not_see.iter().map(|words| (words, false));
         see.chain(not_see)
-            .map(|(words, wanted)| Sight::read(words, wanted).map_err(|error| Failure::usage(error.to_string())))
+            .map(|(words, wanted)| {
+                Sight::read(words, wanted).map_err(|error| Failure::usage(error.to_string()))
+            })
             .collect()
     }
 
@@ -100,8 +104,7 @@ impl Expect {
         } else {
             command.stdout(Stdio::null()).stderr(Stdio::null());
         }
-        let status =
-            command.status().await.with_context(|| format!("cannot run {}", program.display()))?;
+        let status = command.status().await.with_context(|| format!("cannot run {}", program.display()))?;
         let signal = std::os::unix::process::ExitStatusExt::signal(&status);
         let code = status.code().or_else(|| signal.map(|signal| 128 + signal));
         Ok(code.and_then(|code| u8::try_from(code).ok()).unwrap_or(exit::FAILURE))

@@ -1,6 +1,6 @@
 //! From what the kernel has to what is wanted: the one path for apply, change, delete and recovery.
 
-use std::fmt;
+use std::{fmt, time::Instant};
 
 use fabric_core::{
     blueprint::Blueprint,
@@ -103,8 +103,11 @@ fn execute<K: Kernel>(
     };
     let mut refused = vec![];
     for wave in &plan.waves {
+        let begun = Instant::now();
         let removes = matches!(wave.kind, plan::WaveKind::Remove | plan::WaveKind::RemoveNamespaces);
-        match kernel.execute(lab, wave, &step_done) {
+        let result = kernel.execute(lab, wave, &step_done);
+        tracing::debug!(%lab, wave = ?wave.kind, jobs = wave.jobs.len(), time = ?begun.elapsed(), "done");
+        match result {
             Ok(()) => {}
             // Removing goes on and reports all; making stops.
             Err(errors) if removes => refused.extend(errors),

@@ -62,6 +62,55 @@ fn what_is_the_labs_own_is_kept() {
     }
 }
 
+/// Two recordings of each program, of different runs of the same command.
+const RECORDINGS: [(&str, &str, &str); 13] = [
+    ("conntrack", include_str!("testdata/conntrack.1.txt"), include_str!("testdata/conntrack.2.txt")),
+    ("iperf3", include_str!("testdata/iperf3.1.txt"), include_str!("testdata/iperf3.2.txt")),
+    (
+        "iptables-list",
+        include_str!("testdata/iptables-list.1.txt"),
+        include_str!("testdata/iptables-list.2.txt"),
+    ),
+    (
+        "iptables-save",
+        include_str!("testdata/iptables-save.1.txt"),
+        include_str!("testdata/iptables-save.2.txt"),
+    ),
+    ("neigh", include_str!("testdata/neigh.1.txt"), include_str!("testdata/neigh.2.txt")),
+    ("ping", include_str!("testdata/ping.1.txt"), include_str!("testdata/ping.2.txt")),
+    ("ping-lost", include_str!("testdata/ping-lost.1.txt"), include_str!("testdata/ping-lost.2.txt")),
+    ("tcpdump-own", include_str!("testdata/tcpdump-own.1.txt"), include_str!("testdata/tcpdump-own.2.txt")),
+    (
+        "tcpdump-places",
+        include_str!("testdata/tcpdump-places.1.txt"),
+        include_str!("testdata/tcpdump-places.2.txt"),
+    ),
+    ("tcpdump-tcp", include_str!("testdata/tcpdump-tcp.1.txt"), include_str!("testdata/tcpdump-tcp.2.txt")),
+    (
+        "tcpdump-tcp-absolute",
+        include_str!("testdata/tcpdump-tcp-absolute.1.txt"),
+        include_str!("testdata/tcpdump-tcp-absolute.2.txt"),
+    ),
+    (
+        "tcpdump-vxlan",
+        include_str!("testdata/tcpdump-vxlan.1.txt"),
+        include_str!("testdata/tcpdump-vxlan.2.txt"),
+    ),
+    ("traceroute", include_str!("testdata/traceroute.1.txt"), include_str!("testdata/traceroute.2.txt")),
+];
+
+#[test]
+fn two_runs_of_a_real_program_are_the_same() {
+    for (name, first, second) in RECORDINGS {
+        assert_ne!(first, second, "{name} needs no rule");
+        assert_eq!(check(&[(first, second)]), "same", "{name}");
+        // Whatever rules take out, the rest is looked at.
+        let other =
+            second.replace("10.244", "10.245").replace("127.0.0.1", "127.0.0.2").replace("10.224", "10.225");
+        assert_ne!(check(&[(first, &other)]), "same", "{name}");
+    }
+}
+
 #[test]
 fn a_wrong_reply_port_is_caught() {
     let document =
