@@ -55,13 +55,24 @@ impl Demo {
 
         say("Pod c pings the device. Where does its address change? Two packets, seen at four places:");
         let cbr0 = format!("{NODE_1}:cbr0");
-        let capture = ["tcpdump", "c", &cbr0, NODE_1, "vm/device", "-n", "-t", "-c", "8", "--", "icmp"];
-        self.watch(&capture, &["ping", "c", "device", "-c", "1"])?;
+        let ping = "fabctl ping c device -c 1";
+        self.fabctl(&[
+            "tcpdump",
+            "c",
+            &cbr0,
+            NODE_1,
+            "vm/device",
+            "-n",
+            "-t",
+            "--while",
+            ping,
+            "--",
+            "icmp",
+        ])?;
 
         say("And between two Azure hosts the same packets travel in VXLAN:");
-        let capture =
-            ["tcpdump", HOST_1, "-n", "-t", "-c", "2", "--", "udp", "port", "4789", "and", "greater", "100"];
-        self.watch(&capture, &["ping", "a", "c", "-c", "1"])?;
+        let (ping, filter) = ("fabctl ping a c -c 1", "udp port 4789 and greater 100");
+        self.fabctl(&["tcpdump", HOST_1, "-n", "-t", "--while", ping, "--", filter])?;
 
         say("Gone again, and nothing is left:");
         self.fabctl(&["delete", "lab", "kubenet"])?;
@@ -75,6 +86,12 @@ impl Demo {
     fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(target().join("release/fabctl"));
         command.args(arguments).current_dir(root());
+        let mut path = target().join("release").into_os_string();
+        if let Some(rest) = std::env::var_os("PATH") {
+            path.push(":");
+            path.push(rest);
+        }
+        command.env("PATH", path);
         // Its own runtime folder, so its own daemon.
         command.env("XDG_RUNTIME_DIR", &self.folder).env_remove("FABRIC_SOCKET");
         command
@@ -83,23 +100,6 @@ impl Demo {
     fn fabctl(&self, arguments: &[&str]) -> Result {
         prompt(arguments);
         run(&mut self.command(arguments))
-    }
-
-    /// Captures while `action` runs. The capture ends by its own count.
-    fn watch(&self, capture: &[&str], action: &[&str]) -> Result {
-        prompt(capture);
-        let mut child = self.command(capture);
-        let mut child = child.stderr(Stdio::piped()).spawn().map_err(|error| error.to_string())?;
-        let stderr = child.stderr.take().ok_or("the capture has no standard error")?;
-        let places = capture[1..].iter().take_while(|word| !word.starts_with('-')).count();
-        wait_for_listening(stderr, places)?;
-        let quiet = self.command(action).stdout(Stdio::null()).status();
-        if !quiet.map_err(|error| error.to_string())?.success() {
-            let _ = child.kill();
-            return Err(format!("fabctl {} failed", action.join(" ")));
-        }
-        let status = child.wait().map_err(|error| error.to_string())?;
-        if status.success() { Ok(()) } else { Err(format!("the capture failed ({status})")) }
     }
 }
 
@@ -110,26 +110,15 @@ impl Drop for Demo {
     }
 }
 
-/// Reads the capture's messages until all its places listen, and the rest in the background.
-fn wait_for_listening(stderr: std::process::ChildStderr, places: usize) -> Result {
-    use std::io::{BufRead, BufReader};
-    let mut lines = BufReader::new(stderr).lines();
-    let mut listening = 0;
-    while listening < places {
-        let line =
-            lines.next().ok_or("the capture ended before it began")?.map_err(|error| error.to_string())?;
-        listening += usize::from(line.contains("listening on"));
-    }
-    std::thread::spawn(move || lines.for_each(drop));
-    Ok(())
-}
-
 fn say(text: &str) {
     println!("\n{}", styled("1", &format!("# {text}")));
 }
 
 fn prompt(arguments: &[&str]) {
-    println!("\n{}", styled("32", &format!("$ fabctl {}", arguments.join(" "))));
+    let quoted = arguments
+        .iter()
+        .map(|word| if word.contains(' ') { format!("'{word}'") } else { (*word).to_owned() });
+    println!("\n{}", styled("32", &format!("$ fabctl {}", quoted.collect::<Vec<_>>().join(" "))));
 }
 
 /// `text` in a style of the terminal's, if there is one.

@@ -97,7 +97,7 @@ impl Copy {
             fs::copy(&from, copy.0.join(to))
                 .map_err(|error| format!("cannot copy {}: {error}", from.display()))?;
         }
-        run(Command::new("cp").arg("-r").arg(root().join("labs")).arg(&copy.0))?;
+        run(Command::new("cp").arg("-r").args([root().join("labs"), root().join("README.md")]).arg(&copy.0))?;
         run(Command::new("install")
             .args(["-d", "-m", "700", "-o", ORDINARY, "-g", ORDINARY])
             .arg(copy.0.join("tmp")))?;

@@ -91,7 +91,7 @@ impl Shell {
         }
         let status = child.wait().await?;
         drain(&receiver, &mut bytes);
-        if group.is_some_and(|group| alive(group)) && cut.is_none() {
+        if group.is_some_and(alive) && cut.is_none() {
             self.drains.push(tokio::spawn(async move {
                 let _ = tokio::io::copy(&mut receiver, &mut tokio::io::sink()).await;
             }));
