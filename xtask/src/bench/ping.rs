@@ -1,9 +1,6 @@
 //! One ping with fabctl, and one without.
 
-use std::{
-    process::{Command, Stdio},
-    time::Instant,
-};
+use std::{process::Stdio, time::Instant};
 
 use super::{daemon::Daemon, milliseconds};
 use crate::run::{Result, output, run};
@@ -12,7 +9,7 @@ const DESTINATION: &str = "10.244.1.27";
 
 /// The milliseconds of `fabctl ping`, from its start to its end.
 pub fn by_fabctl(daemon: &Daemon) -> Result<f64> {
-    let mut command: Command = daemon.fabctl(&["ping", "a", DESTINATION, "-c", "1"]);
+    let mut command = daemon.fabctl(&["ping", "a", DESTINATION, "-c", "1"]);
     let begun = Instant::now();
     run(command.stdout(Stdio::null()))?;
     Ok(milliseconds(begun.elapsed()))

@@ -111,3 +111,39 @@ pub fn in_namespaces(command: &mut Command) -> Result {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_plan_becomes_commands() {
+        let plan = "\
++ node/n: namespace  # node/n
++ node/n: sysctl net.ipv4.ip_forward=1  # node/n
++ node/n: bridge cbr0 index 4 address 12:8f:00:1b:f8:cf mtu 1500 mcast_snooping  # aks
++ node/n: veth v1 index 9 address 1a:e1:7d:93:cd:6d mtu 1500 peer pod/a eth0 index 3 address 96:1d:81:05:bb:7a  # a
++ node/n: neighbour 10.244.0.15 dev cbr0 lladdr 96:1d:81:05:bb:7a  # pod/a
+lab/x: 5 to create
+";
+        let script = Script::of(plan).unwrap();
+        assert_eq!(script.commands, 5);
+        for line in [
+            "ip netns add node-n",
+            "ip -n node-n link add cbr0 index 4 address 12:8f:00:1b:f8:cf mtu 1500 type bridge mcast_snooping 1",
+            "ip -n node-n link add v1 index 9 address 1a:e1:7d:93:cd:6d mtu 1500 type veth peer name eth0 index 3 \
+             address 96:1d:81:05:bb:7a netns pod-a",
+            "ip -n node-n neighbour add 10.244.0.15 dev cbr0 lladdr 96:1d:81:05:bb:7a extern_learn",
+            "ip netns delete node-n",
+        ] {
+            assert!(script.text.lines().any(|other| other == line), "{line}\n{}", script.text);
+        }
+    }
+
+    #[test]
+    fn nothing_that_a_shell_would_understand_reaches_it() {
+        assert!(Script::of("+ node/n: route $(reboot)  # x\n").is_err());
+        assert!(Script::of("+ node/n;x: namespace  # x\n").is_err());
+        assert!(Script::of("+ node/n: surprise\n").is_err());
+    }
+}

@@ -185,3 +185,24 @@ fn digits(number: f64) -> String {
         number => format!("{number:.0}"),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_median_is_in_the_middle() {
+        assert_eq!(median(&[3.0, 1.0, 2.0]), 2.0);
+        assert_eq!(median(&[4.0, 1.0, 2.0, 3.0]), 2.5);
+    }
+
+    #[test]
+    fn a_target_is_met_by_the_median_or_by_the_ratio() {
+        let row = || Row::new("up", vec![90.0, 100.0, 300.0]);
+        assert_eq!(row().met(), None);
+        assert_eq!(row().target(Target::Below(150.0)).met(), Some(true));
+        assert_eq!(row().target(Target::Below(100.0)).met(), Some(false));
+        assert_eq!(row().times(50.0, "it").target(Target::RatioBelow(2.5)).met(), Some(true));
+        assert_eq!(row().faster(900.0, "it").target(Target::FasterThan(10.0)).met(), Some(false));
+    }
+}

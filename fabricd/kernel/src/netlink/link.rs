@@ -9,7 +9,7 @@ use netlink_packet_route::{
     RouteNetlinkMessage,
     link::{
         BridgeStpState, InfoBridge, InfoData, InfoKind, InfoVeth, InfoVxlan, LinkAttribute, LinkFlags,
-        LinkInfo, LinkMessage,
+        LinkInfo, LinkMessage, State,
     },
 };
 
@@ -106,6 +106,8 @@ pub(crate) fn set_up(up: &Up) -> Request {
     message.header.flags = LinkFlags::Up;
     message.header.flags.set(LinkFlags::Promisc, up.promiscuous);
     message.header.flags.set(LinkFlags::Multicast, up.multicast);
+    // Otherwise `ip addr` shows UNKNOWN until the kernel gets round to it (linkwatch), up to a second.
+    message.attributes = vec![LinkAttribute::OperState(State::Up)];
     change(message)
 }
 
