@@ -67,7 +67,9 @@ fn node_routes_neighbours_and_addresses() {
         )
     );
     assert!(links.contains("inet 10.244.0.1/24 brd 10.244.0.255 scope global cbr0"), "{links}");
-    let eth0 = session.ok(&["exec", NODE_0, "--", "ip", "addr", "show", "eth0"]);
+    let eth0 = session.fabctl(&["exec", NODE_0, "--", "ip", "addr", "show", "eth0"]);
+    assert_eq!(String::from_utf8_lossy(&eth0.stderr), "", "the other end's namespace has a name");
+    let eth0 = String::from_utf8_lossy(&eth0.stdout);
     assert!(eth0.contains("inet 10.224.0.4/16 metric 100 brd 10.224.255.255 scope global eth0"), "{eth0}");
     assert!(eth0.contains("link/ether 00:0d:3a:") && eth0.contains("inet6 fe80::20d:3aff:"), "{eth0}");
     assert_eq!(session.ok(&["exec", NODE_0, "--", "hostname"]), "aks-nodepool1-11743156-vmss000000\n");

@@ -2,12 +2,12 @@
 
 use std::{collections::BTreeSet, fs, io, path::Path};
 
-use nix::mount::{MsFlags, mount};
+use nix::mount::{MntFlags, MsFlags, mount, umount2};
 
 const NONE: Option<&str> = None;
 
 /// Puts the files over those of the same path, for this process and its children. Their contents are
-/// kept in a tmpfs over the directory `room`. One that cannot be put there is a warning.
+/// kept in a tmpfs that is over the directory `room` meanwhile. One that cannot be put there is a warning.
 pub(super) fn put(files: &[(String, String)], room: &Path) -> io::Result<()> {
     if files.is_empty() {
         return Ok(());
@@ -27,7 +27,8 @@ pub(super) fn put(files: &[(String, String)], room: &Path) -> io::Result<()> {
             warn(path, &error);
         }
     }
-    Ok(())
+    // Out of sight again, so that `ip` finds the namespaces' names there; what is mounted from it stays.
+    Ok(umount2(room, MntFlags::MNT_DETACH)?)
 }
 
 /// Follows symbolic links: it is the file at their end that is covered.
