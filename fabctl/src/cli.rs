@@ -7,7 +7,8 @@ use clap::{ArgAction, Args, Parser, Subcommand};
 use crate::{
     exit,
     verb::{
-        apply, completion, daemon, delete, describe, doctor, exec, get, ping, tcpdump, validate, version,
+        apply, completion, daemon, delete, describe, doctor, exec, expect, get, learn, ping, run, tcpdump,
+        validate, version,
     },
 };
 
@@ -71,6 +72,9 @@ enum Verb {
     Ping(ping::Ping),
     Tcpdump(tcpdump::Tcpdump),
     Exec(exec::Exec),
+    Expect(expect::Expect),
+    Run(run::Run),
+    Learn(learn::Learn),
     Doctor(doctor::Doctor),
     Daemon(daemon::Daemon),
     Completion(completion::Completion),
@@ -90,6 +94,9 @@ impl Cli {
             Verb::Ping(verb) => verb.run(global).await,
             Verb::Tcpdump(verb) => verb.run(global).await,
             Verb::Exec(verb) => verb.run(global).await,
+            Verb::Expect(verb) => verb.run(global).await,
+            Verb::Run(verb) => verb.run().await,
+            Verb::Learn(verb) => verb.run().await,
             Verb::Doctor(verb) => verb.run(global).await,
             Verb::Daemon(verb) => verb.run(global).await,
             Verb::Completion(verb) => verb.run(),

@@ -4,8 +4,10 @@
 //! code of the whole program; what went wrong instead is said by [`exit::report`], and only there.
 
 mod argv;
+mod capture;
 mod cli;
 mod connection;
+mod document;
 mod exit;
 mod interrupt;
 mod output;
@@ -14,6 +16,7 @@ mod socket;
 mod source;
 mod terminal;
 mod verb;
+mod watch;
 
 use std::process::ExitCode;
 

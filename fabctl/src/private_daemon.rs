@@ -15,7 +15,10 @@ use std::{
 };
 
 use anyhow::Context;
-use nix::fcntl::{Flock, FlockArg};
+use nix::{
+    fcntl::{Flock, FlockArg},
+    sys::signal::Signal,
+};
 
 use crate::{exit::Failure, output, socket::Socket};
 
@@ -23,6 +26,8 @@ use crate::{exit::Failure, output, socket::Socket};
 const DEADLINE: Duration = Duration::from_secs(10);
 /// The first argument of the process that becomes the daemon.
 const DETACHED: &str = "__become-fabricd";
+/// The same for a daemon that must not outlive this process.
+const BOUND: &str = "__become-bound-fabricd";
 /// How much of the log is shown when it dies.
 const TAIL_LINES: usize = 20;
 
@@ -61,42 +66,74 @@ pub async fn start(socket: &Socket) -> anyhow::Result<Started> {
         return Ok(Started::Already);
     }
     let log = socket.path.with_file_name("fabricd.log");
-    let mut daemon = spawn(&socket.path, &log)?;
+    let mut daemon = spawn(DETACHED, &socket.path, &log)?;
+    await_answer(socket, &mut daemon, &log).await?;
+    Ok(Started::Now(daemon.id()))
+}
+
+/// Starts a private daemon on `socket`, in a directory of the caller's own, and comes back when it
+/// answers.
+///
+/// Unless it `outlives`, it ends with the thread that called, so that is to be one that lives as long
+/// as the process.
+///
+/// # Errors
+/// As [`start`].
+pub async fn start_own(socket: &Socket, outlives: bool) -> anyhow::Result<Child> {
+    let log = socket.path.with_file_name("fabricd.log");
+    let mut daemon = spawn(if outlives { DETACHED } else { BOUND }, &socket.path, &log)?;
+    match await_answer(socket, &mut daemon, &log).await {
+        Ok(()) => Ok(daemon),
+        Err(error) => {
+            let _ = daemon.kill();
+            let _ = daemon.wait();
+            Err(error)
+        }
+    }
+}
+
+async fn await_answer(socket: &Socket, daemon: &mut Child, log: &Path) -> anyhow::Result<()> {
     let begin = Instant::now();
     while !socket.answers()? {
         if let Some(status) = daemon.try_wait()? {
-            return Err(Failure::unreachable(format!("fabricd ended at once ({status}){}", tail(&log))));
+            return Err(Failure::unreachable(format!("fabricd ended at once ({status}){}", tail(log))));
         }
         if begin.elapsed() > DEADLINE {
-            return Err(Failure::unreachable(format!("fabricd does not answer{}", tail(&log))));
+            return Err(Failure::unreachable(format!("fabricd does not answer{}", tail(log))));
         }
         tokio::time::sleep(Duration::from_millis(2)).await;
     }
-    Ok(Started::Now(daemon.id()))
+    Ok(())
 }
 
 /// Becomes fabricd, if this process was started for that.
 pub fn take_over() -> Option<ExitCode> {
     let mut arguments = env::args_os().skip(1);
-    if arguments.next()? != DETACHED {
+    let name = arguments.next()?;
+    if name != DETACHED && name != BOUND {
         return None;
     }
     let program = arguments.next()?;
     if let Err(error) = nix::unistd::setsid() {
         output::say(&format!("setsid: {error}"));
     }
+    if name == BOUND
+        && let Err(error) = nix::sys::prctl::set_pdeathsig(Signal::SIGTERM)
+    {
+        output::say(&format!("prctl: {error}"));
+    }
     let error = Command::new(&program).args(arguments).exec();
     output::say(&format!("{}: {error}", program.display()));
     Some(ExitCode::FAILURE)
 }
 
-fn spawn(socket: &Path, log: &Path) -> anyhow::Result<Child> {
+fn spawn(name: &str, socket: &Path, log: &Path) -> anyhow::Result<Child> {
     let own = env::current_exe().context("cannot find my own program file")?;
     let fabricd = find(&own, env::var_os("PATH").as_deref())
         .ok_or_else(|| Failure::unreachable("no `fabricd` stands beside fabctl or in PATH; install it"))?;
     let log = File::create(log).with_context(|| format!("cannot write {}", log.display()))?;
     let mut command = Command::new(own);
-    command.arg(DETACHED).arg(fabricd).arg("--socket").arg(socket);
+    command.arg(name).arg(fabricd).arg("--socket").arg(socket);
     command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log).current_dir("/");
     command.spawn().context("cannot start fabricd")
 }

@@ -1,6 +1,9 @@
 //! The kubenet lab in a minute: what a learner would type, and what comes of it.
 
-use std::process::{Command, Stdio};
+use std::{
+    io::IsTerminal,
+    process::{Command, Stdio},
+};
 
 use crate::{
     packages,
@@ -122,9 +125,14 @@ fn wait_for_listening(stderr: std::process::ChildStderr, places: usize) -> Resul
 }
 
 fn say(text: &str) {
-    println!("\n\x1b[1m# {text}\x1b[0m");
+    println!("\n{}", styled("1", &format!("# {text}")));
 }
 
 fn prompt(arguments: &[&str]) {
-    println!("\n\x1b[32m$ fabctl {}\x1b[0m", arguments.join(" "));
+    println!("\n{}", styled("32", &format!("$ fabctl {}", arguments.join(" "))));
+}
+
+/// `text` in a style of the terminal's, if there is one.
+fn styled(style: &str, text: &str) -> String {
+    if std::io::stdout().is_terminal() { format!("\x1b[{style}m{text}\x1b[0m") } else { text.to_owned() }
 }

@@ -10,7 +10,8 @@ pub type Result<T = ()> = std::result::Result<T, String>;
 
 /// The top of the checkout.
 pub fn root() -> PathBuf {
-    PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
+    let tasks = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    tasks.parent().map_or_else(|| tasks.to_owned(), PathBuf::from)
 }
 
 /// cargo, as the one that runs this.

@@ -46,7 +46,7 @@ pub fn test() -> Result {
     }
 
     if uid()? == 0 {
-        title("tests of kernel and labs, as an ordinary user");
+        title("labs end to end, as an ordinary user");
         ordinary_user()?;
     } else {
         skipped.push("root: run `sudo -E cargo xtask test` too, to test as root");
@@ -65,11 +65,11 @@ pub fn schema() -> Result {
     run(cargo().args(arguments).env("FABRIC_UPDATE_SCHEMA", "1"))
 }
 
-/// Runs the tests that meet the kernel once more without root's rights, from a copy that such a user can
-/// read.
+/// Runs the end-to-end tests once more without root's rights, from a copy that such a user can read.
+/// (The kernel's tests do so themselves.)
 fn ordinary_user() -> Result {
     let copy = Copy::make()?;
-    for name in ["kernel", "private", "system"] {
+    for name in ["private", "system"] {
         let test = copy.0.join(name);
         let mut command = Command::new("setpriv");
         command.args(["--reuid", ORDINARY, "--regid", ORDINARY, "--clear-groups", "--"]).arg(&test);
@@ -111,7 +111,7 @@ impl Drop for Copy {
     }
 }
 
-/// The built test programs that need a kernel, with their names.
+/// The built end-to-end tests, with their names.
 fn test_programs() -> Result<Vec<(PathBuf, String)>> {
     let build = ["test", "--workspace", "--locked", "--quiet", "--no-run", "--message-format", "json"];
     let messages = output(cargo().args(build))?;
@@ -122,14 +122,14 @@ fn test_programs() -> Result<Vec<(PathBuf, String)>> {
         let path = PathBuf::from(path);
         let file = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
         let name = file.rsplit_once('-').map_or(file.as_str(), |(name, _)| name);
-        if ["kernel", "private", "system"].contains(&name) && line.contains("\"kind\":[\"test\"]") {
+        if ["private", "system"].contains(&name) && line.contains("\"kind\":[\"test\"]") {
             programs.push((path, name.to_owned()));
         }
     }
-    if programs.len() == 3 {
+    if programs.len() == 2 {
         Ok(programs)
     } else {
-        Err(format!("found only {programs:?} of the kernel's tests"))
+        Err(format!("found only {programs:?} of the end-to-end tests"))
     }
 }
 

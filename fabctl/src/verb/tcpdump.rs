@@ -3,6 +3,7 @@
 use std::{
     fs::File,
     io::{self, IsTerminal, Write},
+    process::Stdio,
 };
 
 use anyhow::Context;
@@ -16,8 +17,9 @@ use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 
 use crate::{
+    capture::Capture,
     cli::Global,
-    connection,
+    connection::{self, Connection},
     exit::Failure,
     interrupt::{self, Terminate},
     output,
@@ -35,12 +37,15 @@ use crate::{
 Flags that fabctl knows:
   -i INTERFACE   for every target that names none
   -c COUNT       end after so many packets, of all places together
+  --while COMMAND
+                 capture while your shell runs this, and print packets only
   -w FILE        write a file, - for standard output: pcap for one place, pcapng with an interface
                  a place for several
 
 Examples:
   fabctl tcpdump pod/a -ne -- icmp
   fabctl tcpdump node/NAME:cbr0 node/NAME:eth0 host/NAME -nn -- icmp or arp
+  fabctl tcpdump pod/a host/NAME --while 'fabctl ping a c -c 1' -n -- icmp
   fabctl tcpdump a b c -w lab.pcapng -c 100
   fabctl tcpdump pod/a -w - | wireshark -k -i -")]
 pub struct Tcpdump {
@@ -53,11 +58,15 @@ pub struct Tcpdump {
 impl Tcpdump {
     /// Runs tcpdump in the lab.
     pub async fn run(self, global: &Global) -> anyhow::Result<u8> {
-        let arguments = arguments::parse(&self.words).map_err(|error| Failure::usage(error.to_string()))?;
+        let (words, command) = split_while(self.words)?;
+        let arguments = arguments::parse(&words).map_err(|error| Failure::usage(error.to_string()))?;
         let mut sink = Sink::choose(arguments.write.as_deref())?;
         let connection = connection::open(global).await?;
-        let (requests, stream) = mpsc::channel(8);
         let start = start(global, arguments);
+        if let Some(command) = command {
+            return capture_while(&connection, start, &command, &mut sink, global.verbose > 0).await;
+        }
+        let (requests, stream) = mpsc::channel(8);
         requests.send(TcpdumpRequest { message: Some(Request::Start(start)) }).await?;
         interrupt::forward(requests, Terminate::AsInterrupt, |signal| TcpdumpRequest {
             message: Some(Request::Signal(signal)),
@@ -74,6 +83,62 @@ impl Tcpdump {
         }
         anyhow::bail!("the daemon did not say how tcpdump ended")
     }
+}
+
+/// Takes `--while COMMAND` out of the words before `--`.
+fn split_while(words: Vec<String>) -> anyhow::Result<(Vec<String>, Option<String>)> {
+    let (mut rest, mut command) = (vec![], None);
+    let mut words = words.into_iter();
+    while let Some(word) = words.next() {
+        if word == "--" {
+            rest.push(word);
+            rest.extend(words.by_ref());
+        } else if word == "--while" {
+            command = Some(words.next().ok_or_else(|| Failure::usage("`--while` needs a command"))?);
+        } else if let Some(line) = word.strip_prefix("--while=") {
+            command = Some(line.to_owned());
+        } else {
+            rest.push(word);
+        }
+    }
+    Ok((rest, command))
+}
+
+/// Captures while the user's shell runs `command`, whose output is shown only if asked for.
+async fn capture_while(
+    connection: &Connection,
+    start: TcpdumpStart,
+    command: &str,
+    sink: &mut Sink,
+    verbose: bool,
+) -> anyhow::Result<u8> {
+    let text = start.format() == CaptureFormat::Text;
+    let mut capture = Capture::start(connection, start).await?;
+    sink.open()?;
+    let mut shell = tokio::process::Command::new("/bin/sh");
+    shell.arg("-c").arg(command).stdin(Stdio::null()).kill_on_drop(true);
+    if verbose {
+        shell.stdout(io::stderr());
+    } else {
+        shell.stdout(Stdio::null()).stderr(Stdio::null());
+    }
+    let mut child = shell.spawn().context("cannot start a shell")?;
+    loop {
+        tokio::select! {
+            status = child.wait() => {
+                status?;
+                break;
+            }
+            bytes = capture.next() => sink.write(&bytes?)?,
+        }
+    }
+    let mut last = capture.end().await?;
+    // The empty line that tcpdump prints when a signal ends it.
+    if text && (last.ends_with(b"\n\n") || last == b"\n") {
+        last.pop();
+    }
+    sink.write(&last)?;
+    Ok(0)
 }
 
 fn start(global: &Global, arguments: Arguments) -> TcpdumpStart {

@@ -36,7 +36,7 @@ fn without_a_daemon_only_what_makes_labs_starts_one() {
     ! error: no daemon is running; `fabctl apply -f FILE` starts one
     [69]
     ");
-    insta::assert_snapshot!(run_alone(&directory, "daemon status --json"), @r#"
+    insta::assert_snapshot!(run_alone(&directory, "daemon status -o json"), @r#"
     {
       "running": false
     }

@@ -15,7 +15,7 @@ use fabric_core::{
 };
 use tokio::sync::{mpsc, watch};
 
-use super::{Lab, ReconcileError, reconcile};
+use super::{Lab, ReconcileError, reconcile, reconcile::carry_out};
 use crate::ledger::{Intent, Ledger, LedgerError};
 
 /// Changes that may wait for their turn before the next caller has to.
@@ -211,7 +211,7 @@ impl<K: Kernel> LabActor<K> {
         let wanted = blueprint::draw(&topology, self.kernel.machine());
         let observed = self.kernel.observe(&self.name).map_err(|error| ChangeError::Refused(error.into()))?;
         let plan = plan::between(&observed, owned, &wanted);
-        let planned = planned(&plan, dry_run);
+        let (planned, steps) = (planned(&plan, dry_run), plan.len());
         if dry_run {
             return Ok(Some(planned));
         }
@@ -231,14 +231,15 @@ impl<K: Kernel> LabActor<K> {
                 let _ = events.try_send(ApplyEvent::Progress(done, total));
             };
             self.open_places.send_replace(places(&wanted));
-            if let Err(error) = reconcile(&*self.kernel, &self.name, owned, &wanted, &progress) {
+            let result = carry_out(&*self.kernel, &self.name, plan, owned, &wanted, &progress);
+            if let Err(error) = result {
                 return Err(self.go_back(&wanted, before.as_deref(), error));
             }
             self.ledger.write(&Intent { before: None, ..intent })?;
         }
         let created = before.is_none();
         let milliseconds = milliseconds_since(begun);
-        tracing::info!(lab = %self.name, generation, steps = plan.len(), milliseconds, "applied");
+        tracing::info!(lab = %self.name, generation, steps, milliseconds, "applied");
         let open_places = self.open_places.subscribe();
         let lab = Lab { generation, sources, topology, blueprint: wanted, open_places };
         self.publish.send_replace(Some(Arc::new(lab)));

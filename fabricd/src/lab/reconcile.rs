@@ -1,6 +1,6 @@
 //! From what the kernel has to what is wanted: the one path for apply, change, delete and recovery.
 
-use std::fmt;
+use std::{fmt, time::Instant};
 
 use fabric_core::{
     blueprint::Blueprint,
@@ -57,10 +57,25 @@ pub fn reconcile<K: Kernel>(
     wanted: &Blueprint,
     progress: &(dyn Fn(usize, usize) + Sync),
 ) -> Result<usize, ReconcileError> {
+    let plan = plan::between(&kernel.observe(lab)?, owned, wanted);
+    carry_out(kernel, lab, plan, owned, wanted, progress)
+}
+
+/// As [`reconcile`], with the first `plan` already made.
+///
+/// # Errors
+/// As [`reconcile`].
+pub fn carry_out<K: Kernel>(
+    kernel: &K,
+    lab: &LabName,
+    mut plan: Plan,
+    owned: &Blueprint,
+    wanted: &Blueprint,
+    progress: &(dyn Fn(usize, usize) + Sync),
+) -> Result<usize, ReconcileError> {
     let mut steps = 0;
     let mut rounds = 0;
     loop {
-        let plan = plan::between(&kernel.observe(lab)?, owned, wanted);
         if plan.is_empty() {
             return Ok(steps);
         }
@@ -69,6 +84,7 @@ pub fn reconcile<K: Kernel>(
         }
         steps += plan.len();
         execute(kernel, lab, &plan, progress)?;
+        plan = plan::between(&kernel.observe(lab)?, owned, wanted);
         rounds += 1;
     }
 }
@@ -87,8 +103,11 @@ fn execute<K: Kernel>(
     };
     let mut refused = vec![];
     for wave in &plan.waves {
+        let begun = Instant::now();
         let removes = matches!(wave.kind, plan::WaveKind::Remove | plan::WaveKind::RemoveNamespaces);
-        match kernel.execute(lab, wave, &step_done) {
+        let result = kernel.execute(lab, wave, &step_done);
+        tracing::debug!(%lab, wave = ?wave.kind, jobs = wave.jobs.len(), time = ?begun.elapsed(), "done");
+        match result {
             Ok(()) => {}
             // Removing goes on and reports all; making stops.
             Err(errors) if removes => refused.extend(errors),

@@ -114,6 +114,8 @@ pub fn capture(netns_dir: &Path, lab: &Lab, request: CaptureRequest) -> Result<C
         Format::Text => {
             let mut own = vec!["-tt".to_owned()];
             own.extend(flags.rest.iter().cloned());
+            // Two places see a packet within a microsecond.
+            own.push("--nano".to_owned());
             (own, Some(Shape::Text { style: flags.time, nanoseconds: flags.nanoseconds }))
         }
         Format::Pcapng => (binary(&flags.rest), Some(Shape::Pcapng)),

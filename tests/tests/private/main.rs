@@ -1,6 +1,7 @@
 //! A private daemon, as any user starts one: labs on the real kernel, seen by the command line.
 
 mod capture;
+mod documents;
 mod exec;
 mod files;
 mod lifetime;
@@ -17,5 +18,6 @@ fn main() -> ExitCode {
     tests.extend(exec::TESTS);
     tests.extend(files::TESTS);
     tests.extend(lifetime::TESTS);
+    tests.extend(documents::TESTS);
     fabric_tests::run(tests).exit_code()
 }

@@ -86,7 +86,7 @@ fn draw_pod(
     let Plumbing { name, pod, address } = plumbing;
     let cause: Arc<str> = Arc::from(pod.to_string());
     blueprint.add(&pod, &cause, Object::Namespace);
-    sysctls::endpoint(blueprint, &pod, &cause, machine);
+    sysctls::pod(blueprint, &pod, &cause, machine);
 
     let host_number = u32::from(address) - u32::from(pod_cidr.network());
     let port = LinkRef { name, index: 4 + host_number };

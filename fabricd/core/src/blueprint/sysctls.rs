@@ -68,7 +68,15 @@ pub fn fabric(blueprint: &mut Blueprint, place: &Place, cause: &Arc<str>, machin
     no_ipv6(blueprint, place, cause, machine);
 }
 
-/// A machine that is an end of the network: a pod, or a computer on premises.
+/// A pod. Of IPv4's parameters none matters to a namespace with one link, so it keeps the machine's, as a
+/// pod on AKS keeps its node's: setting one costs more than a route. `lo` came before and keeps `::1`.
+pub fn pod(blueprint: &mut Blueprint, place: &Place, cause: &Arc<str>, machine: Machine) {
+    if machine.ipv6 {
+        set(blueprint, place, cause, "net/ipv6/conf/default/disable_ipv6", "1");
+    }
+}
+
+/// A machine that is an end of the network: a computer on premises, or a platform service.
 pub fn endpoint(blueprint: &mut Blueprint, place: &Place, cause: &Arc<str>, machine: Machine) {
     set(blueprint, place, cause, "net/ipv4/ip_forward", "0");
     for class in ["all", "default"] {

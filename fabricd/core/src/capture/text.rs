@@ -48,13 +48,14 @@ impl Splitter {
         let Some(end) = self.partial.iter().rposition(|&byte| byte == b'\n') else { return vec![] };
         let rest = self.partial.split_off(end + 1);
         let lines = std::mem::replace(&mut self.partial, rest);
-        lines.split_inclusive(|&byte| byte == b'\n').filter_map(|line| self.add_line(line)).collect()
+        let lines = lines.split_inclusive(|&byte| byte == b'\n');
+        lines.filter_map(|line| self.add_line(line)).filter_map(whole).collect()
     }
 
     /// The packet under way. Call when tcpdump has written nothing more for a moment: with `-U` it
     /// writes a packet at once, so nothing more of it will come.
     pub fn flush(&mut self) -> Option<Packet> {
-        if self.partial.is_empty() { self.current.take() } else { None }
+        if self.partial.is_empty() { self.current.take().and_then(whole) } else { None }
     }
 
     /// Whether a packet is under way that [`Splitter::flush`] would give.
@@ -66,7 +67,7 @@ impl Splitter {
     pub fn finish(mut self) -> Vec<Packet> {
         let line = std::mem::take(&mut self.partial);
         let done = if line.is_empty() { None } else { self.add_line(&line) };
-        done.into_iter().chain(self.current.take()).collect()
+        done.into_iter().chain(self.current.take()).filter_map(whole).collect()
     }
 
     fn add_line(&mut self, line: &[u8]) -> Option<Packet> {
@@ -82,6 +83,14 @@ impl Splitter {
         }
         None
     }
+}
+
+/// The packet without empty lines at its end: tcpdump prints one of its own when a signal ends it.
+fn whole(mut packet: Packet) -> Option<Packet> {
+    while packet.text.ends_with(b"\n\n") || packet.text == b"\n" {
+        packet.text.pop();
+    }
+    (!packet.text.is_empty()).then_some(packet)
 }
 
 /// The time in `SECONDS.FRACTION TEXT`, with 6 or 9 digits behind the point.

@@ -57,7 +57,8 @@ impl Aliases {
 
     /// The document's value that this one of the run stands for.
     pub(super) fn document_value(&self, value: &Value) -> Option<String> {
-        let found = self.actual.iter().find(|((name, _), actual)| *name == value.name && **actual == value.raw);
+        let found =
+            self.actual.iter().find(|((name, _), actual)| *name == value.name && **actual == value.raw);
         found.filter(|_| value.same).map(|((_, raw), _)| raw.clone())
     }
 

@@ -112,7 +112,9 @@ fn duration(text: &str) -> Result<Duration, String> {
     };
     let total =
         number.parse::<u64>().ok().zip(milliseconds).and_then(|(number, unit)| number.checked_mul(unit));
-    total.map(Duration::from_millis).ok_or_else(|| format!("`{text}` is no time; write `500ms`, `5s` or `2m`"))
+    total
+        .map(Duration::from_millis)
+        .ok_or_else(|| format!("`{text}` is no time; write `500ms`, `5s` or `2m`"))
 }
 
 #[cfg(test)]
@@ -121,7 +123,8 @@ mod tests {
 
     #[test]
     fn all_words_are_known() {
-        let read = read("exit=2 eventually=500ms unordered hidden check skip-unless=root,program:nc").unwrap();
+        let read =
+            read("exit=2 eventually=500ms unordered hidden check skip-unless=root,program:nc").unwrap();
         let expected = Attributes {
             exit: 2,
             eventually: Some(Duration::from_millis(500)),

@@ -74,6 +74,13 @@ impl Pattern {
     fn read(line: &str) -> Self {
         if line.trim() == "..." { Self::Lines } else { Self::Line(tokens(line, true)) }
     }
+
+    fn line(&self) -> Option<&[Token]> {
+        match self {
+            Self::Lines => None,
+            Self::Line(line) => Some(line),
+        }
+    }
 }
 
 fn bare(line: &[Token]) -> String {
@@ -86,8 +93,17 @@ struct Walk {
     aliases: Aliases,
     pairs: Vec<Pair>,
     /// For the diff: a line of the document that fits is the run's own.
-    expected: Vec<Vec<Token>>,
-    actual: Vec<Vec<Token>>,
+    expected: Vec<Shown>,
+    actual: Vec<Shown>,
+}
+
+/// A line of a difference.
+#[derive(Clone, Debug)]
+enum Shown {
+    /// The run's, and the document's too where it stands on both sides.
+    Run(Vec<Token>),
+    /// The document's alone.
+    Document(Vec<Token>),
 }
 
 impl Walk {
@@ -114,7 +130,8 @@ impl Walk {
             };
             let fits = places.into_iter().find_map(|place| {
                 let begin = at + place;
-                self.segment(&base, segment, &actual[begin..begin + segment.len()]).map(|found| (begin, found))
+                self.segment(&base, segment, &actual[begin..begin + segment.len()])
+                    .map(|found| (begin, found))
             });
             let Some((begin, (aliases, pairs))) = fits else {
                 self.give_up(&base, expected, number, &actual[at..]);
@@ -122,8 +139,9 @@ impl Walk {
             };
             (self.aliases, self.pairs) = (aliases, pairs);
             let end = begin + segment.len();
-            self.expected.extend_from_slice(&actual[at..end]);
-            self.actual.extend_from_slice(&actual[at..end]);
+            let shown = actual[at..end].iter().cloned().map(Shown::Run);
+            self.expected.extend(shown.clone());
+            self.actual.extend(shown);
             at = end;
         }
         true
@@ -150,10 +168,11 @@ impl Walk {
             seen += usize::from(**pattern == Pattern::Lines);
             before
         });
-        let mut from = 0;
+        // A `...` takes what stands before the next line that fits.
+        let (mut from, mut elided) = (0, segment > 0);
         for pattern in rest {
             let Pattern::Line(line) = pattern else {
-                self.expected.push("...".chars().map(Token::Char).collect());
+                elided = true;
                 continue;
             };
             let place = (from..actual.len()).find_map(|at| {
@@ -163,37 +182,31 @@ impl Walk {
             });
             match place {
                 Some((at, aliases, pairs)) => {
+                    let begin = if std::mem::take(&mut elided) { from } else { at };
+                    self.expected.extend(actual[begin..=at].iter().cloned().map(Shown::Run));
                     (self.aliases, self.pairs, from) = (aliases, pairs, at + 1);
-                    self.expected.push(actual[at].clone());
                 }
-                None => self.expected.push(mark(line)),
+                None => self.expected.push(Shown::Document(line.clone())),
             }
         }
-        self.actual.extend_from_slice(actual);
+        if elided {
+            self.expected.extend(actual[from..].iter().cloned().map(Shown::Run));
+        }
+        self.actual.extend(actual.iter().cloned().map(Shown::Run));
     }
 
     fn difference(self) -> Difference {
         let mut aliases = self.aliases;
-        let mut show = |lines: Vec<Vec<Token>>| -> Vec<String> {
-            lines.iter().map(|line| render(line, |value| aliases.show_actual(value))).collect()
+        let mut show = |lines: Vec<Shown>| -> Vec<String> {
+            let line = |line: &Shown| match line {
+                Shown::Run(line) => render(line, |value| aliases.show_actual(value)),
+                Shown::Document(line) => render(line, |value| aliases.show_expected(value)),
+            };
+            lines.iter().map(line).collect()
         };
         let (expected, actual) = (show(self.expected), show(self.actual));
         Difference { expected, actual }
     }
-}
-
-impl Pattern {
-    fn line(&self) -> Option<&[Token]> {
-        match self {
-            Self::Lines => None,
-            Self::Line(line) => Some(line),
-        }
-    }
-}
-
-/// A line of the document that fits nowhere, with values that cannot be taken for the run's.
-fn mark(line: &[Token]) -> Vec<Token> {
-    line.to_vec()
 }
 
 /// Matches a line against one with `[..]` in it, and gives the values that stand in each other's

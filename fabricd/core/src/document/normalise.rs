@@ -62,9 +62,10 @@ fn values(line: &str) -> Vec<(usize, usize, &'static Rule)> {
             for value in captures.iter().skip(1).flatten() {
                 let (start, end) = (value.start(), value.end());
                 let taken = found.iter().any(|(from, to, _)| start < *to && *from < end);
-                let fits = rule.within.as_ref().is_none_or(|within| {
-                    value.as_str().parse().is_ok_and(|number| within.contains(&number))
-                });
+                let fits = rule
+                    .within
+                    .as_ref()
+                    .is_none_or(|within| value.as_str().parse().is_ok_and(|number| within.contains(&number)));
                 if start < end && fits && !taken {
                     found.push((start, end, rule));
                 }

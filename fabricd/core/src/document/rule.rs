@@ -80,7 +80,7 @@ pub const RULES: &[Rule] = &[
         name: "pipe",
         what: "how many packets ping had under way",
         example: "4 packets transmitted, 0 received, 100% packet loss, time 3072ms, pipe 4",
-        pattern: r"\bms(, (?:pipe [0-9]+|ipg/ewma [0-9./]+ ms))+$",
+        pattern: r"ms((?:, (?:pipe [0-9]+|ipg/ewma [0-9./]+ ms))+)$",
         treatment: Treatment::Optional,
         within: None,
     },

@@ -72,10 +72,16 @@ mod tests {
     #[test]
     fn a_place_and_a_filter_are_needed() {
         let sight = Sight::read(" node/n:cbr0  icmp and src host 10.0.0.1 ", true).unwrap();
-        assert_eq!((sight.place.as_str(), sight.filter.as_str()), ("node/n:cbr0", "icmp and src host 10.0.0.1"));
-        for (words, part) in
-            [("pod/a", "names no packets"), ("", "is no place"), ("icmp or arp", "looks like a filter"), ("a: x", "is no place")]
-        {
+        assert_eq!(
+            (sight.place.as_str(), sight.filter.as_str()),
+            ("node/n:cbr0", "icmp and src host 10.0.0.1")
+        );
+        for (words, part) in [
+            ("pod/a", "names no packets"),
+            ("", "is no place"),
+            ("icmp or arp", "looks like a filter"),
+            ("a: x", "is no place"),
+        ] {
             let error = Sight::read(words, true).unwrap_err().to_string();
             assert!(error.contains(part), "{words}: {error}");
         }

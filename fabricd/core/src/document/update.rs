@@ -23,7 +23,8 @@ pub fn edit(command: &Command, actual: &[String], aliases: &Aliases) -> Edit {
     let mut lines = vec![];
     for (number, line) in actual.iter().enumerate() {
         let tokens = tokens(line, false);
-        let line = render(&tokens, |value| aliases.document_value(value).unwrap_or_else(|| value.raw.clone()));
+        let line =
+            render(&tokens, |value| aliases.document_value(value).unwrap_or_else(|| value.raw.clone()));
         lines.push(escape(&line, number == 0, command.in_comment));
     }
     let Command { prefix, output, .. } = command;

@@ -6,6 +6,7 @@
 
 mod files;
 mod shim;
+mod user_change;
 
 use std::{
     env,

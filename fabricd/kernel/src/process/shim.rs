@@ -20,7 +20,7 @@ use nix::{
     unistd::{Pid, chdir, execvp, getppid, sethostname, setsid},
 };
 
-use super::{Entry, files};
+use super::{Entry, files, user_change};
 use crate::{
     isolation::exit_now,
     namespace::Namespace,
@@ -90,6 +90,8 @@ fn enter(entry: &Entry, parent: i32) -> Result<(), Failure> {
     // The names of all other places are of no use in here, so their directory can hold the files.
     let room = entry.netns.parent().unwrap_or(Path::new("/mnt"));
     files::put(&entry.files, room).map_err(|error| ("make room for files", error))?;
+    // Without seccomp the few programs that mind say so themselves.
+    let _ = user_change::answer();
     chdir("/").map_err(failed("change to /"))
 }
 

@@ -1,11 +1,8 @@
 //! Apply, change, delete and recovery, failing at every step, against a model of the kernel.
 
-#![allow(missing_docs)]
-
-mod fake_kernel;
-
 use std::sync::Arc;
 
+use crate::fake_kernel::{FakeKernel, NEVER};
 use fabric_core::{
     blueprint::{self, Blueprint},
     kernel::{Kernel, Machine},
@@ -18,9 +15,8 @@ use fabricd::{
     lab::{ApplyEvent, ChangeError, DeleteEvent, Registry, reconcile},
     ledger::{Intent, Ledger},
 };
-use fake_kernel::{FakeKernel, NEVER};
 
-const KUBENET: &str = include_str!("../../labs/kubenet/lab.yaml");
+const KUBENET: &str = include_str!("../../../labs/kubenet/lab.yaml");
 
 /// The kubenet lab, with pod `b` and the server on premises gone, pod `d` new, and `c` at another address.
 fn changed() -> String {

@@ -1,0 +1,6 @@
+//! The daemon with a model of the kernel that can refuse.
+
+mod changes;
+mod fake_kernel;
+mod reconcile;
+mod service;

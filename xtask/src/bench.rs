@@ -1,6 +1,0 @@
-//! Benchmarks.
-use crate::run::Result;
-
-pub fn bench() -> Result {
-    Err("soon".into())
-}

@@ -1,0 +1,243 @@
+//! Labs timed side by side with the bare kernel, a script of `ip` commands, and Mininet.
+
+mod cluster;
+mod daemon;
+mod floor;
+mod json;
+mod mininet;
+mod ping;
+mod script;
+mod settle;
+mod table;
+
+use std::{
+    path::PathBuf,
+    process::Command,
+    time::{Duration, Instant},
+};
+
+use crate::{
+    packages,
+    run::{Result, cargo, output, root, run},
+    test::target,
+};
+use daemon::{Daemon, Size};
+use floor::Floor;
+use mininet::Mininet;
+use script::Script;
+use table::{Group, Row, Table, Target, median};
+
+const SMALL_ROUNDS: usize = 9;
+const LARGE_ROUNDS: usize = 5;
+const MININET_ROUNDS: usize = 3;
+const PINGS: usize = 25;
+/// No round is begun after that.
+const DEADLINE: Duration = Duration::from_secs(240);
+
+pub fn bench() -> Result {
+    packages::ensure()?;
+    println!("Building fabricd, fabctl and floor …");
+    let release = ["build", "--release", "--locked", "--quiet"];
+    run(cargo().args(release).args(["--bins", "-p", "fabricd", "-p", "fabctl"]))?;
+    run(cargo().args(release).args(["-p", "fabric-kernel", "--example", "floor"]))?;
+
+    let folder = Folder::make()?;
+    let mut table = Table::of_this_machine()?;
+    let bench = Bench { folder: folder.0.clone(), begun: Instant::now() };
+    println!("Measuring, for a minute or two …");
+    let daemon = Daemon::start(&folder.0)?;
+    table.groups.push(bench.case_study(&daemon, &mut table.notes)?);
+    let host = bench.mininet(&mut table)?;
+    table.groups.push(bench.cluster(&daemon, host)?);
+    drop(daemon);
+    table.end()?;
+
+    print!("{table}");
+    let file = target().join("bench.json");
+    std::fs::write(&file, json::render(&table)).map_err(|error| format!("{}: {error}", file.display()))?;
+    println!("\nAll numbers are in {}.", file.display());
+    Ok(())
+}
+
+struct Bench {
+    folder: PathBuf,
+    begun: Instant,
+}
+
+impl Bench {
+    /// The numbers of the rounds, as long as there is time; the first is always run.
+    fn rounds(&self, count: usize) -> impl Iterator<Item = usize> {
+        (0..count).take_while(|&round| round == 0 || self.begun.elapsed() < DEADLINE)
+    }
+
+    fn case_study(&self, daemon: &Daemon, notes: &mut Vec<String>) -> Result<Group> {
+        let lab = root().join("labs/kubenet");
+        let plan = daemon.plan(&lab)?;
+        let size = Size::of(&plan);
+        let floor = Floor::new(size);
+        let script = Script::of(&plan)?;
+        let script_file = self.folder.join("lab.sh");
+        std::fs::write(&script_file, &script.text).map_err(|error| error.to_string())?;
+
+        let [mut up, mut whole_up, mut down, mut whole_down] = [const { vec![] }; 4];
+        let [mut floor_up, mut floor_down, mut script_up, mut script_down] = [const { vec![] }; 4];
+        let mut refused = None;
+        for _ in self.rounds(SMALL_ROUNDS) {
+            settle::wait(&self.folder)?;
+            let (made, taken) = (daemon.apply(&lab)?, daemon.delete("kubenet")?);
+            up.push(made.reported);
+            whole_up.push(made.whole);
+            down.push(taken.reported);
+            whole_down.push(taken.whole);
+
+            settle::wait(&self.folder)?;
+            let bare = floor.run()?;
+            floor_up.push(bare.up);
+            floor_down.push(bare.down);
+
+            settle::wait(&self.folder)?;
+            match script::run(&script_file) {
+                Ok(times) => {
+                    script_up.push(times.up);
+                    script_down.push(times.down);
+                }
+                Err(error) => refused = Some(error),
+            }
+        }
+        let (pings, plain) = self.pings(daemon, &lab)?;
+        let added: Vec<f64> = pings.iter().zip(&plain).map(|(with, without)| with - without).collect();
+
+        notes.extend(refused.map(|error| format!("the script of ip commands: {error}")));
+        let (bare_up, bare_down) = (median(&floor_up), median(&floor_down));
+        let mut group = Group::new(format!("Case study labs/kubenet: {size}"));
+        group.push(Row::new("up, bare floor", floor_up));
+        group.push(Row::new("up, fabricd", up).target(Target::Below(150.0)).times(bare_up, "the floor"));
+        group.push(Row::new("up, fabctl apply as a whole", whole_up).times(bare_up, "the floor"));
+        let name = format!("up, {} ip commands, no rules", script.commands);
+        group.push(Row::new(name, script_up).times(bare_up, "the floor"));
+        group.push(Row::new("down, bare floor", floor_down));
+        group
+            .push(Row::new("down, fabricd", down).target(Target::Below(150.0)).times(bare_down, "the floor"));
+        group.push(Row::new("down, fabctl delete as a whole", whole_down).times(bare_down, "the floor"));
+        group.push(Row::new("down, ip netns delete", script_down).times(bare_down, "the floor"));
+        group.push(Row::new("ping a c -c 1", plain));
+        group.push(Row::new("fabctl ping a c -c 1", pings));
+        group.push(Row::new("what fabctl adds to it", added).target(Target::Below(10.0)));
+        Ok(group)
+    }
+
+    /// The times of `fabctl ping` and of the same ping alone, in turns.
+    fn pings(&self, daemon: &Daemon, lab: &std::path::Path) -> Result<(Vec<f64>, Vec<f64>)> {
+        settle::wait(&self.folder)?;
+        daemon.apply(lab)?;
+        let [mut with, mut without] = [const { vec![] }; 2];
+        // The first asks for the way; it is not counted.
+        ping::by_fabctl(daemon)?;
+        for _ in self.rounds(PINGS) {
+            with.push(ping::by_fabctl(daemon)?);
+            without.push(ping::alone(daemon)?);
+        }
+        daemon.delete("kubenet")?;
+        Ok((with, without))
+    }
+
+    /// Says what a host costs, if Mininet could be measured.
+    fn mininet(&self, table: &mut Table) -> Result<Option<f64>> {
+        let mininet = match Mininet::find() {
+            Ok(mininet) => mininet,
+            Err(why) => {
+                table.notes.push(why);
+                return Ok(None);
+            }
+        };
+        let [mut up, mut down] = [const { vec![] }; 2];
+        for _ in self.rounds(MININET_ROUNDS) {
+            settle::wait(&self.folder)?;
+            match mininet.run(&self.folder) {
+                Ok(times) => {
+                    up.push(times.up / mininet::HOSTS as f64);
+                    down.push(times.down / mininet::HOSTS as f64);
+                }
+                Err(error) => {
+                    table.notes.push(format!("Mininet: {error}"));
+                    return Ok(None);
+                }
+            }
+        }
+        let host = median(&up);
+        let mut group = Group::new(format!(
+            "Mininet: {} hosts on one switch ({}), for each host",
+            mininet::HOSTS,
+            mininet.switch
+        ));
+        group.push(Row::new("up, a host", up));
+        group.push(Row::new("down, a host", down));
+        table.groups.push(group);
+        Ok(Some(host))
+    }
+
+    fn cluster(&self, daemon: &Daemon, mininet_host: Option<f64>) -> Result<Group> {
+        let lab = cluster::write(&self.folder)?;
+        let size = Size::of(&daemon.plan(&lab)?);
+        let floor = Floor::new(size);
+        let [mut up, mut down, mut same, mut plan] = [const { vec![] }; 4];
+        let [mut floor_up, mut floor_down] = [const { vec![] }; 2];
+        for _ in self.rounds(LARGE_ROUNDS) {
+            settle::wait(&self.folder)?;
+            let bare = floor.run()?;
+            floor_up.push(bare.up);
+            floor_down.push(bare.down);
+
+            settle::wait(&self.folder)?;
+            plan.push(daemon.dry_run(&lab)?);
+            up.push(daemon.apply(&lab)?.reported);
+            same.push(daemon.apply(&lab)?.reported);
+            down.push(daemon.delete(cluster::NAME)?.reported);
+        }
+        settle::wait(&self.folder)?;
+
+        let (bare_up, bare_down) = (median(&floor_up), median(&floor_down));
+        let pods: Vec<f64> = up.iter().map(|up| up / cluster::PODS as f64).collect();
+        let mut group =
+            Group::new(format!("kubenet, {} nodes, {} pods: {size}", cluster::NODES, cluster::PODS));
+        group.push(Row::new("draw, plan, print: apply --dry-run", plan).target(Target::Below(100.0)));
+        group.push(Row::new("up, bare floor", floor_up));
+        let ratio = Target::RatioBelow(2.5);
+        group.push(Row::new("up, fabricd", up).times(bare_up, "the floor").target(ratio));
+        let pod = Row::new("up, fabricd, for each pod", pods);
+        group.push(match mininet_host {
+            Some(host) => pod.faster(host, "a Mininet host").target(Target::FasterThan(10.0)),
+            None => pod,
+        });
+        group.push(Row::new("apply again, unchanged", same));
+        group.push(Row::new("down, bare floor", floor_down));
+        group.push(Row::new("down, fabricd", down).times(bare_down, "the floor"));
+        Ok(group)
+    }
+}
+
+/// Milliseconds that making and taking away took.
+struct UpDown {
+    up: f64,
+    down: f64,
+}
+
+fn milliseconds(time: Duration) -> f64 {
+    time.as_secs_f64() * 1e3
+}
+
+/// A folder that goes with the value.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn make() -> Result<Self> {
+        let folder = output(Command::new("mktemp").args(["-d", "/tmp/fabric-bench.XXXXXX"]))?;
+        Ok(Self(PathBuf::from(folder.trim())))
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
