@@ -47,8 +47,9 @@ pub fn draw(
     let place = Place::Node { name: node.name.clone() };
     let pool = &cluster.agent_pools[node.pool];
     let subnet = |index| topology.subnet(index);
+    let cause: Arc<str> = Arc::from(format!("managedCluster/{}/azureCni", cluster.name));
+    sysctls::quiet_ipv6(blueprint, &place, &cause, machine);
     if let Some(pods) = pool.pod_subnet {
-        let cause: Arc<str> = Arc::from(format!("managedCluster/{}/podSubnet", cluster.name));
         let gateway = IpAddr::V4(subnet(node.nic.subnet).gateway());
         let next_hop = NextHop::Via { gateway, link: virtual_machine::eth0(), onlink: false };
         route(blueprint, &place, &cause, subnet(pods).address_prefix, next_hop);
@@ -86,7 +87,7 @@ fn draw_pod(blueprint: &mut Blueprint, plumbing: Plumbing<'_>, machine: Machine)
     let Plumbing { node, node_address, pod, veth, address, number } = plumbing;
     let cause: Arc<str> = Arc::from(pod.to_string());
     blueprint.add(&pod, &cause, Object::Namespace);
-    sysctls::endpoint(blueprint, &pod, &cause, machine);
+    sysctls::quiet_ipv6(blueprint, &pod, &cause, machine);
 
     // The plugin makes both ends on the node, one after the other; 3 is the accelerated NIC.
     let eth0 = LinkRef::fixed("eth0", 3 + 2 * number);
@@ -102,14 +103,14 @@ fn draw_pod(blueprint: &mut Blueprint, plumbing: Plumbing<'_>, machine: Machine)
             peer: VethPeer { place: pod.clone(), link: eth0.clone(), mac: pod_mac },
         }),
     );
-    sysctls::link_local_ipv6(blueprint, node, &cause, &veth, machine);
-    for (class, parameter, value) in [("ipv4/conf", "proxy_arp", "1"), ("ipv4/neigh", "proxy_delay", "0")] {
+    let ipv6 = machine.ipv6.then_some(("ipv6/conf", "disable_ipv6", "0"));
+    let parameters = [("ipv4/conf", "proxy_arp", "1"), ("ipv4/neigh", "proxy_delay", "0")];
+    for (class, parameter, value) in parameters.into_iter().chain(ipv6) {
         blueprint.add(node, &cause, Object::Sysctl(Sysctl::of_link(class, &veth.name, parameter, value)));
     }
     blueprint.add(node, &cause, Object::Up(Up::plain(veth.clone())));
     route(blueprint, node, &cause, address.addr().into(), NextHop::LinkGlobal(veth.clone()));
 
-    sysctls::link_local_ipv6(blueprint, &pod, &cause, &eth0, machine);
     blueprint.add(
         &pod,
         &cause,

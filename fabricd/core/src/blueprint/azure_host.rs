@@ -74,9 +74,7 @@ pub fn draw(
     let rule = Rule { priority: 21, input: Some(vm0.name.clone()), from: None, table: TO_THE_PLATFORM };
     blueprint.add(&place, &cause, Object::Rule(rule));
 
-    if let Some(overlay) = &nic.overlay {
-        overlay::draw(blueprint, &place, &attachment, &vm0, nic, overlay);
-    }
+    overlay::draw(blueprint, topology, &place, &attachment, &vm0, nic);
 
     for effective in effective_routes::effective_routes(topology, nic.subnet) {
         if !effective.active {

@@ -14,7 +14,7 @@ use super::{
 use crate::{
     object::{LinkRef, NextHop, Object, PROTOCOL_BOOT, Route, Rule, Sysctl},
     place::Place,
-    topology::{NetworkInterface, Overlay},
+    topology::{NetworkInterface, Overlay, Topology},
 };
 
 /// What the VM sends to pods of its cluster.
@@ -22,17 +22,18 @@ const TO_THE_PODS: u32 = 3;
 /// What comes for the pods behind this VM.
 const FROM_THE_PODS: u32 = 4;
 
-/// Draws the cluster's domain in the host at `place`, under the node with this NIC.
+/// Draws the cluster's domain in the host at `place`, if there is one behind this NIC.
 pub fn draw(
     blueprint: &mut Blueprint,
+    topology: &Topology,
     place: &Place,
     attachment: &Attachment,
     vm0: &LinkRef,
     nic: &NetworkInterface,
-    overlay: &Overlay,
 ) {
-    let Overlay { cluster, pod_cidr, node_pod_cidr } = *overlay;
-    let cause: Arc<str> = Arc::from(format!("routingDomain/{pod_cidr}"));
+    let Some(Overlay { cluster, pod_cidr, node_pod_cidr }) = nic.overlay else { return };
+    let name = &topology.managed_clusters[cluster].name;
+    let cause: Arc<str> = Arc::from(format!("managedCluster/{name}/routingDomain"));
     let ovl = underlay::tunnel(blueprint, place, &cause, attachment, RoutingDomain::Overlay(cluster));
     // The host answers for what it has a route to the VM for: the node's own share.
     let proxy = Sysctl::of_link("ipv4/conf", &ovl.name, "proxy_arp", "1");

@@ -11,6 +11,6 @@ pub fn draw(blueprint: &mut Blueprint, cluster: &ManagedCluster, number: usize, 
         let place = cluster.pod_place(pod);
         let cause: Arc<str> = Arc::from(place.to_string());
         blueprint.add(&place, &cause, Object::Namespace);
-        sysctls::endpoint(blueprint, &place, &cause, machine);
+        sysctls::pod(blueprint, &place, &cause, machine);
     }
 }

@@ -44,6 +44,16 @@ pub fn link_local_ipv6(
     }
 }
 
+/// New links that have IPv6 get their link-local address at once, and ask nobody for more. For many links it
+/// is set once for all: setting a parameter costs more than making a route.
+pub fn quiet_ipv6(blueprint: &mut Blueprint, place: &Place, cause: &Arc<str>, machine: Machine) {
+    if machine.ipv6 {
+        for name in ["accept_dad", "accept_ra", "router_solicitations"] {
+            set(blueprint, place, cause, &format!("net/ipv6/conf/default/{name}"), "0");
+        }
+    }
+}
+
 /// Whether bridged packets pass iptables.
 pub fn bridge_netfilter(
     blueprint: &mut Blueprint,

@@ -57,7 +57,10 @@ impl Nodes<'_> {
             let message = format!(
                 "the pod CIDR {pod_cidr} is too small: it holds {room} blocks of /24 for {wanted} nodes"
             );
-            let help = "each node gets a /24; a /16 is enough for 256 nodes";
+            let length = (0..=24_u8).rev().find(|length| wanted <= 1 << (24 - length)).unwrap_or(0);
+            let help = format!(
+                "each node gets a /24: take a /{length}, or `networkPlugin: azure` without overlay, where pods have addresses of the VNet"
+            );
             let at = self.at.key("networkProfile").key("podCidr");
             problems.push(Problem::new(at.span(), message).help(help));
         }
@@ -87,7 +90,7 @@ impl Nodes<'_> {
             let it = &self.networks[subnet.virtual_network].subnets[subnet.subnet];
             let Draft { name, count, max_pods, .. } = draft;
             let message = format!(
-                "the subnet `{}` {} is too small for the node pool `{name}`: {count} nodes × (1 + {max_pods} pods) = {needed} addresses, and {free} are free",
+                "the subnet `{}` {} is too small for the node pool `{name}`: it needs {count} × (1 + {max_pods}) = {needed} addresses, and {free} are free",
                 it.name, it.address_prefix
             );
             let network = it.address_prefix.network();
@@ -95,7 +98,7 @@ impl Nodes<'_> {
             let enough = sizes.into_iter().find(|net| usable(*net) >= *taken);
             let larger = enough.map_or_else(String::new, |net| format!("take a /{}, ", net.prefix_len()));
             let help = format!(
-                "Azure CNI reserves the pods' addresses with the node (InsufficientSubnetSize), which is enough for {} nodes here; {larger}fewer `maxPods`, or `networkPluginMode: overlay`, where a node takes one address",
+                "Azure CNI reserves 1 + `maxPods` addresses with each node, so there is room for {} (InsufficientSubnetSize); {larger}fewer `maxPods`, or `networkPluginMode: overlay`, where a node takes one address",
                 free / each
             );
             problems.push(Problem::new(draft.at.key("vnetSubnet").span(), message).help(help));

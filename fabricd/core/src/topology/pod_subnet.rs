@@ -6,7 +6,7 @@
 use std::net::Ipv4Addr;
 
 use super::{
-    AgentPool, ManagedCluster, NetworkPlugin, SubnetIndex, VirtualNetwork,
+    ManagedCluster, NetworkPlugin, SubnetIndex, VirtualNetwork,
     address_book::{AddressBook, usable},
     pod_address::on_host_network,
     virtual_machine::refused,
@@ -24,6 +24,13 @@ pub(super) struct Placed<'a> {
     pub cluster: &'a ManagedCluster,
     pub drafts: &'a [&'a Draft<'a>],
     pub placed: &'a [Option<usize>],
+}
+
+/// What is asked of one node.
+#[derive(Clone, Default)]
+struct Demand {
+    pods: u32,
+    pinned: Vec<Ipv4Addr>,
 }
 
 /// Addresses that a node with so many pods has.
@@ -55,19 +62,22 @@ impl Placed<'_> {
         book: &mut AddressBook,
         problems: &mut Vec<Problem>,
     ) -> Vec<Vec<Ipv4Addr>> {
+        let mut demands = vec![Demand::default(); self.cluster.nodes.len()];
+        for (draft, node) in self.drafts.iter().zip(self.placed) {
+            if let (Some(node), false) = (*node, on_host_network(draft)) {
+                demands[node].pods += 1;
+                demands[node].pinned.extend(draft.pinned.map(|(address, _)| address));
+            }
+        }
+        let wanted: u32 = demands.iter().map(|demand| batches(demand.pods)).sum();
         let mut given = vec![];
         let mut exhausted: Option<usize> = None;
-        for (number, node) in self.cluster.nodes.iter().enumerate() {
+        for (number, demand) in demands.into_iter().enumerate() {
             let Some(subnet) = self.subnet(number) else { continue };
-            let here = || {
-                let pods = self.drafts.iter().zip(self.placed);
-                pods.filter(|(draft, placed)| **placed == Some(number) && !on_host_network(draft))
-            };
-            let pods = u32::try_from(here().count()).unwrap_or(u32::MAX);
-            let mut addresses: Vec<Ipv4Addr> =
-                here().filter_map(|(draft, _)| draft.pinned).map(|(address, _)| address).collect();
+            let node = &self.cluster.nodes[number];
             let owner = format!("the node `{}`, for pods", node.name);
-            while addresses.len() < batches(pods) as usize {
+            let mut addresses = demand.pinned;
+            while addresses.len() < batches(demand.pods) as usize {
                 let Some(address) = book.take_next(subnet, &owner) else {
                     exhausted.get_or_insert(node.pool);
                     break;
@@ -78,7 +88,7 @@ impl Placed<'_> {
             given.push(addresses);
         }
         if let Some(pool) = exhausted {
-            problems.push(self.exhausted(spec, networks, pool));
+            problems.push(self.exhausted(spec, networks, pool, wanted));
         }
         given
     }
@@ -88,15 +98,17 @@ impl Placed<'_> {
         self.cluster.agent_pools[self.cluster.nodes[node].pool].pod_subnet.filter(|_| is_one)
     }
 
-    fn exhausted(&self, spec: &LabSpec, networks: &[VirtualNetwork], pool: usize) -> Problem {
-        let AgentPool { name, pod_subnet, .. } = &self.cluster.agent_pools[pool];
-        let subnet = pod_subnet.map(|at| &networks[at.virtual_network].subnets[at.subnet]);
+    fn exhausted(&self, spec: &LabSpec, networks: &[VirtualNetwork], pool: usize, wanted: u32) -> Problem {
+        let subnet = self.cluster.agent_pools[pool]
+            .pod_subnet
+            .map(|at| &networks[at.virtual_network].subnets[at.subnet]);
         let (subnet, prefix) =
             subnet.map_or(("", Default::default()), |it| (it.name.as_str(), it.address_prefix));
         let at = spec.lab.at().key("managedClusters").item(self.index).key("agentPoolProfiles").item(pool);
         let message = format!(
-            "the pod subnet `{subnet}` {prefix} is exhausted: it has {} usable addresses, and the nodes of `{name}` want more",
-            usable(prefix)
+            "the pod subnet `{subnet}` {prefix} is exhausted: it has {} usable addresses, and the nodes of the cluster `{}` want {wanted}",
+            usable(prefix),
+            self.cluster.name
         );
         Problem::new(at.key("podSubnet").span(), message).help(format!(
             "each node takes {BATCH} × ceil((pods + {}) / {BATCH}) addresses, at least {BATCH}; take a larger subnet, or `networkPluginMode: overlay`, where pods take none of the VNet",
