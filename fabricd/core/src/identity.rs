@@ -63,11 +63,10 @@ fn pod_identity(topology: &Topology, cluster: &str, namespace: &str, name: &str)
     let hostname =
         pod.manifest.spec.as_ref().and_then(|spec| spec.hostname.clone()).unwrap_or_else(|| name.to_owned());
     // As the kubelet writes it (pkg/kubelet/kubelet_pods.go, managedHostsFileContent).
-    let hosts = format!(
-        "# Kubernetes-managed hosts file.\n127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n\
-         fe00::\tip6-localnet\nfe00::\tip6-mcastprefix\nfe00::1\tip6-allnodes\nfe00::2\tip6-allrouters\n{}\t{hostname}\n",
-        pod.address
-    );
+    let hosts = "# Kubernetes-managed hosts file.\n127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n\
+         fe00::\tip6-localnet\nfe00::\tip6-mcastprefix\nfe00::1\tip6-allnodes\nfe00::2\tip6-allrouters\n";
+    let own = pod.address.map(|address| format!("{address}\t{hostname}\n")).unwrap_or_default();
+    let hosts = hosts.to_owned() + &own;
     files(&hostname, &hosts, &pod_resolv_conf(topology, cluster, pod))
 }
 

@@ -243,7 +243,12 @@ fn must_be_remade(have: &Object, want: &Object) -> bool {
     have != want
         && matches!(
             want,
-            Object::Bridge(_) | Object::Veth(_) | Object::Vxlan(_) | Object::Address(_) | Object::Rule(_)
+            Object::Bridge(_)
+                | Object::Veth(_)
+                | Object::Vxlan(_)
+                | Object::Address(_)
+                | Object::NoConnectedRoute(_)
+                | Object::Rule(_)
         )
 }
 

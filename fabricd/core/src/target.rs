@@ -142,12 +142,12 @@ fn all(topology: &Topology, namespace: &str) -> Vec<Named> {
         for pod in &cluster.pods {
             let place = cluster.pod_place(pod);
             if pod.namespace == namespace {
-                add(format!("pod/{}", pod.name), &pod.name, place.clone(), Some(pod.address));
+                add(format!("pod/{}", pod.name), &pod.name, place.clone(), pod.address);
             }
             if pod.host_network {
-                add(full_pod_name(cluster, pod), "", place, Some(pod.address));
+                add(full_pod_name(cluster, pod), "", place, pod.address);
             } else {
-                add(place.to_string(), "", place, Some(pod.address));
+                add(place.to_string(), "", place, pod.address);
             }
         }
     }

@@ -22,7 +22,9 @@ use fabric_core::{
 use crate::{
     linux::{LinuxKernel, cores},
     namespace::{self, Namespace},
-    netlink::{Batch, Refused, Request, Socket, address, generation, link, neighbour, route, rule},
+    netlink::{
+        Batch, Refused, Request, Socket, address, connected_route, generation, link, neighbour, route, rule,
+    },
     sysctl,
 };
 
@@ -190,6 +192,12 @@ impl<'a> Worker<'a> {
             (Object::Up(up), Remove) => self.push(tag, link::set_down(&up.link))?,
             (Object::Address(address), Create) => self.push(tag, address::create(address))?,
             (Object::Address(address), Remove) => self.push(tag, address::remove(address))?,
+            (Object::NoConnectedRoute(absence), Create) => {
+                self.push(tag, connected_route::create(absence))?;
+            }
+            (Object::NoConnectedRoute(absence), Remove) => {
+                self.push(tag, connected_route::remove(absence))?;
+            }
             (Object::Rule(rule), Create) => self.push(tag, rule::create(rule))?,
             (Object::Rule(rule), Remove) => self.push(tag, rule::remove(rule))?,
             (Object::Route(route), Create) => self.push(tag, route::create(route))?,
@@ -200,7 +208,12 @@ impl<'a> Worker<'a> {
             }
             (Object::Neighbour(neighbour), Remove) => self.push(tag, neighbour::remove(neighbour))?,
             (
-                Object::Bridge(_) | Object::Veth(_) | Object::Vxlan(_) | Object::Address(_) | Object::Rule(_),
+                Object::Bridge(_)
+                | Object::Veth(_)
+                | Object::Vxlan(_)
+                | Object::Address(_)
+                | Object::NoConnectedRoute(_)
+                | Object::Rule(_),
                 Replace,
             ) => return Err("it cannot be changed in place: remove it and make it anew".into()),
         }

@@ -25,7 +25,9 @@ use crate::{
     linux::{LinuxKernel, cores},
     namespace::{self, Namespace},
     netlink::{
-        Socket, address, generation,
+        Socket, address,
+        connected_route::ConnectedRoutes,
+        generation,
         link::{self, SeenKind, SeenLink},
         neighbour, route, rule,
     },
@@ -119,17 +121,29 @@ fn one(kernel: &LinuxKernel, name: &str) -> io::Result<Seen> {
         neighbour::question(false),
         neighbour::question(true),
     ];
+    let mut connected = ConnectedRoutes::default();
     for question in questions {
         objects.extend(socket.dump(&question)?.into_iter().filter_map(|answer| match answer {
             RouteNetlinkMessage::NewAddress(message) => address::read(message, name_of).map(Object::Address),
             RouteNetlinkMessage::NewRule(message) => rule::read(message).map(Object::Rule),
-            RouteNetlinkMessage::NewRoute(message) => route::read(message, name_of).map(Object::Route),
+            RouteNetlinkMessage::NewRoute(message) => {
+                connected.note(&message);
+                route::read(message, name_of).map(Object::Route)
+            }
             RouteNetlinkMessage::NewNeighbour(message) => {
                 neighbour::read(message, name_of).map(Object::Neighbour)
             }
             _ => None,
         }));
     }
+    // A link that is down has no routes at all.
+    let up = |link: &LinkRef| links.iter().any(|seen| seen.link.index == link.index && seen.is_up());
+    let absences = objects.iter().filter_map(|object| match object {
+        Object::Address(address) if up(&address.link) => connected.absence(address),
+        _ => None,
+    });
+    let absences: Vec<Object> = absences.map(Object::NoConnectedRoute).collect();
+    objects.extend(absences);
     Ok(Seen { objects, links })
 }
 

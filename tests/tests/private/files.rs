@@ -4,8 +4,9 @@ use std::{fs, process::Stdio};
 
 use fabric_tests::{Background, Residue, Session, labs};
 
-pub const TESTS: [(&str, fn()); 5] = [
+pub const TESTS: [(&str, fn()); 6] = [
     ("applying_twice_changes_nothing", applying_twice_changes_nothing),
+    ("every_lab_is_as_it_was_drawn", every_lab_is_as_it_was_drawn),
     ("a_change_loses_no_packet_of_others", a_change_loses_no_packet_of_others),
     ("what_runs_in_a_place_that_goes_ends_with_it", what_runs_in_a_place_that_goes_ends_with_it),
     ("mistakes_are_all_reported_and_nothing_is_done", mistakes_are_all_reported_and_nothing_is_done),
@@ -36,6 +37,36 @@ fn applying_twice_changes_nothing() {
     assert!(session.ok(&["delete", "lab", "kubenet"]).contains("deleted"));
     assert_eq!(session.ok(&["get", "labs", "-o", "name"]), "");
     session.fails(1, &["delete", "lab", "kubenet"]);
+}
+
+/// What the kernel says of each lab is what was drawn.
+fn every_lab_is_as_it_was_drawn() {
+    let session = Session::new();
+    for lab in ["azure-cni", "overlay", "pod-subnet", "two-clusters-one-cidr", "byo-cni"] {
+        assert!(session.ok(&["apply", "-f", lab]).starts_with(&format!("lab/{lab} created")));
+        assert!(session.ok(&["apply", "-f", lab]).contains("unchanged"), "{lab}");
+    }
+    // A connected route that comes back is taken away again.
+    let overlay = |arguments: &[&str]| session.ok(&[&["--lab", "overlay"], arguments].concat());
+    overlay(&[
+        "exec",
+        "nginx",
+        "--",
+        "ip",
+        "route",
+        "add",
+        "10.244.0.0/16",
+        "dev",
+        "eth0",
+        "proto",
+        "kernel",
+        "scope",
+        "link",
+    ]);
+    let plan = overlay(&["apply", "-f", "overlay", "--dry-run"]);
+    assert!(plan.contains("+ pod/aks/default/nginx: no connected route 10.244.0.0/16 dev eth0"), "{plan}");
+    overlay(&["apply", "-f", "overlay"]);
+    assert!(!overlay(&["exec", "nginx", "--", "ip", "route"]).contains("10.244.0.0/16"));
 }
 
 fn a_change_loses_no_packet_of_others() {

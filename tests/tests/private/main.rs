@@ -6,6 +6,7 @@ mod exec;
 mod files;
 mod lifetime;
 mod looks_like_aks;
+mod looks_like_azure_cni;
 mod reachability;
 
 use std::process::ExitCode;
@@ -13,6 +14,7 @@ use std::process::ExitCode;
 fn main() -> ExitCode {
     let mut tests = vec![];
     tests.extend(looks_like_aks::TESTS);
+    tests.extend(looks_like_azure_cni::TESTS);
     tests.extend(reachability::TESTS);
     tests.extend(capture::TESTS);
     tests.extend(exec::TESTS);

@@ -8,7 +8,7 @@ use std::{net::IpAddr, sync::Arc};
 use ipnet::{IpNet, Ipv4Net};
 
 use super::{
-    Blueprint,
+    Blueprint, overlay,
     physical::PhysicalAddresses,
     platform, sysctls,
     underlay::{self, RoutingDomain},
@@ -54,8 +54,11 @@ pub fn draw(
     let vm0 = port(blueprint, &place, &cause, vm, name);
 
     let address = IpAddr::V4(nic.private_ip_address);
-    let neighbour = Neighbour { link: vnet.clone(), address, kind: NeighbourKind::Proxy };
-    blueprint.add(&place, &cause, Object::Neighbour(neighbour));
+    for own in std::iter::once(&nic.private_ip_address).chain(&nic.secondary_addresses) {
+        let own = IpAddr::V4(*own);
+        let neighbour = Neighbour { link: vnet.clone(), address: own, kind: NeighbourKind::Proxy };
+        blueprint.add(&place, &cause, Object::Neighbour(neighbour));
+    }
     // The switch asks the VM nothing: a question would show it the host's physical address.
     let known = NeighbourKind::Permanent(super::virtual_machine::nic_mac(name));
     let neighbour = Neighbour { link: vm0.clone(), address, kind: known };
@@ -70,6 +73,8 @@ pub fn draw(
     route(blueprint, &place, &cause, TO_THE_PLATFORM, platform_address, to_the_platform, PROTOCOL_BOOT);
     let rule = Rule { priority: 21, input: Some(vm0.name.clone()), from: None, table: TO_THE_PLATFORM };
     blueprint.add(&place, &cause, Object::Rule(rule));
+
+    overlay::draw(blueprint, topology, &place, &attachment, &vm0, nic);
 
     for effective in effective_routes::effective_routes(topology, nic.subnet) {
         if !effective.active {

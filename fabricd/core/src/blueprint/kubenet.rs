@@ -17,7 +17,7 @@ use crate::{
         VethPeer,
     },
     place::Place,
-    topology::{ManagedCluster, Node},
+    topology::ManagedCluster,
 };
 
 /// The bridge. Index 3 is the accelerated NIC's on a real node.
@@ -33,12 +33,13 @@ fn bridge_address(pod_cidr: Ipv4Net) -> Ipv4Addr {
 /// Draws what kubenet makes on the node of this number, and its pods.
 pub fn draw(blueprint: &mut Blueprint, cluster: &ManagedCluster, number: usize, machine: Machine) {
     let node = &cluster.nodes[number];
+    let Some(pod_cidr) = node.pod_cidr else { return };
     let place = Place::Node { name: node.name.clone() };
     let cause: Arc<str> = Arc::from(format!("managedCluster/{}/kubenet", cluster.name));
     let bridge_mac = Mac::local(&format!("{place}/cbr0"));
     let bridge = Bridge { link: cbr0(), mac: bridge_mac, mtu: 1500, multicast_snooping: true };
     blueprint.add(&place, &cause, Object::Bridge(bridge));
-    let address = Ipv4Net::new_assert(bridge_address(node.pod_cidr), node.pod_cidr.prefix_len());
+    let address = Ipv4Net::new_assert(bridge_address(pod_cidr), pod_cidr.prefix_len());
     blueprint.add(
         &place,
         &cause,
@@ -55,13 +56,14 @@ pub fn draw(blueprint: &mut Blueprint, cluster: &ManagedCluster, number: usize, 
 
     let mut names = VethNames::default();
     for pod in cluster.pods.iter().filter(|pod| pod.node == number && !pod.host_network) {
+        let Some(address) = pod.address else { continue };
         let pod_place = cluster.pod_place(pod);
         draw_pod(
             blueprint,
-            node,
+            pod_cidr,
             &place,
             bridge_mac,
-            Plumbing { name: names.next(&pod_place), pod: pod_place, address: pod.address },
+            Plumbing { name: names.next(&pod_place), pod: pod_place, address },
             machine,
         );
     }
@@ -75,7 +77,7 @@ struct Plumbing {
 
 fn draw_pod(
     blueprint: &mut Blueprint,
-    node: &Node,
+    pod_cidr: Ipv4Net,
     node_place: &Place,
     bridge_mac: Mac,
     plumbing: Plumbing,
@@ -86,7 +88,7 @@ fn draw_pod(
     blueprint.add(&pod, &cause, Object::Namespace);
     sysctls::pod(blueprint, &pod, &cause, machine);
 
-    let host_number = u32::from(address) - u32::from(node.pod_cidr.network());
+    let host_number = u32::from(address) - u32::from(pod_cidr.network());
     let port = LinkRef { name, index: 4 + host_number };
     let eth0 = LinkRef::fixed("eth0", 3);
     let pod_mac = Mac::local(&format!("{pod}/eth0"));
@@ -103,8 +105,8 @@ fn draw_pod(
     blueprint.add(node_place, &cause, Object::Port(Port { link: port.clone(), bridge: cbr0() }));
     blueprint.add(node_place, &cause, Object::Up(Up::plain(port)));
 
-    let gateway = IpAddr::V4(bridge_address(node.pod_cidr));
-    let own = Ipv4Net::new_assert(address, node.pod_cidr.prefix_len());
+    let gateway = IpAddr::V4(bridge_address(pod_cidr));
+    let own = Ipv4Net::new_assert(address, pod_cidr.prefix_len());
     blueprint.add(
         &pod,
         &cause,

@@ -3,11 +3,14 @@
 //! Drawing cannot fail: what could be wrong was found when the topology was resolved. No choice is
 //! left for later.
 
+mod azure_cni;
 mod azure_host;
 mod gateway;
 mod iptables;
 mod kubenet;
 mod on_premises;
+mod overlay;
+mod own_cni;
 mod physical;
 mod platform;
 mod sysctls;
@@ -52,23 +55,24 @@ pub fn draw(topology: &Topology, machine: Machine) -> Blueprint {
         azure_host::draw(&mut blueprint, topology, &addresses, (&place, name, nic), machine);
     }
     for cluster in &topology.managed_clusters {
-        draw_nodes(&mut blueprint, cluster, machine);
+        draw_nodes(&mut blueprint, topology, cluster, machine);
     }
     spare_the_neighbour_table(&mut blueprint);
     blueprint
 }
 
 /// What the network plugin and Kubernetes' components make on the nodes, and the pods.
-fn draw_nodes(blueprint: &mut Blueprint, cluster: &ManagedCluster, machine: Machine) {
-    let rules = match cluster.network_plugin {
-        NetworkPlugin::Kubenet => iptables::node(cluster),
-    };
+fn draw_nodes(blueprint: &mut Blueprint, topology: &Topology, cluster: &ManagedCluster, machine: Machine) {
     let cause: Arc<str> = Arc::from(format!("managedCluster/{}", cluster.name));
     for (number, node) in cluster.nodes.iter().enumerate() {
         let place = Place::Node { name: node.name.clone() };
-        blueprint.add(&place, &cause, rules.clone());
+        blueprint.add(&place, &cause, iptables::node(topology, cluster, node));
         match cluster.network_plugin {
             NetworkPlugin::Kubenet => kubenet::draw(blueprint, cluster, number, machine),
+            NetworkPlugin::NodeSubnet | NetworkPlugin::PodSubnet | NetworkPlugin::Overlay => {
+                azure_cni::draw(blueprint, topology, cluster, number, machine);
+            }
+            NetworkPlugin::None => own_cni::draw(blueprint, cluster, number, machine),
         }
         // metrics-server, on the first node, asks every kubelet of its subnet.
         let asked_by = if number == 0 { &cluster.nodes[1..] } else { &cluster.nodes[..1] };

@@ -77,7 +77,9 @@ fn uses_shared_address_space(topology: &Topology) -> bool {
     let overlaps = |net: &Ipv4Net| shared.contains(&net.network()) || net.contains(&shared.network());
     let networks = topology.virtual_networks.iter().flat_map(|network| &network.address_prefixes);
     let sites = topology.on_premises.iter().flat_map(|site| &site.address_prefixes);
-    let clusters =
-        topology.managed_clusters.iter().flat_map(|cluster| [&cluster.pod_cidr, &cluster.service_cidr]);
+    let clusters = topology
+        .managed_clusters
+        .iter()
+        .flat_map(|cluster| cluster.pod_cidr.iter().chain([&cluster.service_cidr]));
     networks.chain(sites).chain(clusters).any(overlaps)
 }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::Blueprint;
 use crate::{
     kernel::Machine,
-    object::{Object, Sysctl},
+    object::{LinkRef, Object, Sysctl},
     place::Place,
 };
 
@@ -22,6 +22,35 @@ pub fn no_ipv6(blueprint: &mut Blueprint, place: &Place, cause: &Arc<str>, machi
     if machine.ipv6 {
         set(blueprint, place, cause, "net/ipv6/conf/all/disable_ipv6", "1");
         set(blueprint, place, cause, "net/ipv6/conf/default/disable_ipv6", "1");
+    }
+}
+
+/// IPv6 on one link of a place that has it switched off by default: its link-local address is there at once,
+/// and asks nobody for more.
+pub fn link_local_ipv6(
+    blueprint: &mut Blueprint,
+    place: &Place,
+    cause: &Arc<str>,
+    link: &LinkRef,
+    machine: Machine,
+) {
+    if machine.ipv6 {
+        for (name, value) in
+            [("accept_dad", "0"), ("accept_ra", "0"), ("disable_ipv6", "0"), ("router_solicitations", "0")]
+        {
+            let sysctl = Sysctl::of_link("ipv6/conf", &link.name, name, value);
+            blueprint.add(place, cause, Object::Sysctl(sysctl));
+        }
+    }
+}
+
+/// New links that have IPv6 get their link-local address at once, and ask nobody for more. For many links it
+/// is set once for all: setting a parameter costs more than making a route.
+pub fn quiet_ipv6(blueprint: &mut Blueprint, place: &Place, cause: &Arc<str>, machine: Machine) {
+    if machine.ipv6 {
+        for name in ["accept_dad", "accept_ra", "router_solicitations"] {
+            set(blueprint, place, cause, &format!("net/ipv6/conf/default/{name}"), "0");
+        }
     }
 }
 

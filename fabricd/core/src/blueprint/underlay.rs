@@ -120,13 +120,13 @@ pub fn tunnel(
     attachment: &Attachment,
     domain: RoutingDomain,
 ) -> LinkRef {
-    let link = LinkRef::fixed("vnet", 4);
+    let link = domain.link();
     blueprint.add(
         place,
         cause,
         Object::Vxlan(Vxlan {
             link: link.clone(),
-            mac: mac(0x02, attachment.physical),
+            mac: mac(domain.first_of_mac(), attachment.physical),
             mtu: 1500,
             vni: domain.vni(),
             local: attachment.physical,
@@ -146,12 +146,29 @@ pub fn tunnel(
 pub enum RoutingDomain {
     /// The VNet of this number.
     VirtualNetwork(usize),
+    /// The pods of the cluster of this number.
+    Overlay(usize),
 }
 
 impl RoutingDomain {
     fn vni(self) -> u32 {
         match self {
             Self::VirtualNetwork(number) => 1000 + u32::try_from(number).unwrap_or(0),
+            Self::Overlay(number) => 2000 + u32::try_from(number).unwrap_or(0),
+        }
+    }
+
+    fn link(self) -> LinkRef {
+        match self {
+            Self::VirtualNetwork(_) => LinkRef::fixed("vnet", 4),
+            Self::Overlay(_) => LinkRef::fixed("ovl", 5),
+        }
+    }
+
+    fn first_of_mac(self) -> u8 {
+        match self {
+            Self::VirtualNetwork(_) => 0x02,
+            Self::Overlay(_) => 0x06,
         }
     }
 

@@ -12,7 +12,7 @@ use crate::{
     kernel::Machine,
     object::{
         Address, LinkRef, MAIN_TABLE, Mac, Neighbour, NeighbourKind, NextHop, Object, PROTOCOL_DHCP, Route,
-        Sysctl, Up,
+        Up,
     },
     place::Place,
     topology::{NetworkInterface, Topology},
@@ -47,18 +47,7 @@ pub fn draw(
     sysctls::ubuntu(blueprint, place, &cause, machine, node);
     let subnet = topology.subnet(nic.subnet);
     let link = eth0();
-    if machine.ipv6 {
-        // Its link-local address is there at once, and asks nobody for more.
-        for (name, value) in
-            [("accept_dad", "0"), ("accept_ra", "0"), ("disable_ipv6", "0"), ("router_solicitations", "0")]
-        {
-            blueprint.add(
-                place,
-                &cause,
-                Object::Sysctl(Sysctl::of_link("ipv6/conf", &link.name, name, value)),
-            );
-        }
-    }
+    sysctls::link_local_ipv6(blueprint, place, &cause, &link, machine);
     let prefix_len = subnet.address_prefix.prefix_len();
     let interface = Ipv4Net::new_assert(nic.private_ip_address, prefix_len);
     blueprint.add(

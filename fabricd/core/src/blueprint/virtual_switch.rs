@@ -13,20 +13,45 @@ use crate::{
 
 /// The rules of the host under a VM with this NIC. `name` is the VM's, checked before.
 pub fn host(name: &str, nic: &NetworkInterface) -> [Object; 2] {
-    let address = nic.private_ip_address;
     let mut forward = String::new();
     if !nic.enable_ip_forwarding {
+        let own = addresses(nic);
         let _ = writeln!(
             forward,
-            "    iifname \"vm0\" ip saddr != {address} drop comment \"nic:{name} enableIPForwarding=false\"\n    \
-             oifname \"vm0\" ip daddr != {address} drop comment \"nic:{name} enableIPForwarding=false\""
+            "    iifname \"vm0\" ip saddr != {own} drop comment \"nic:{name} enableIPForwarding=false\"\n    \
+             oifname \"vm0\" ip daddr != {own} drop comment \"nic:{name} enableIPForwarding=false\""
         );
     }
     forward.push_str("    ip protocol { ipencap, gre } drop comment \"platform: no IP-in-IP, no GRE\"\n");
     forward.push_str(
         "    tcp flags syn tcp option maxseg size > 1410 tcp option maxseg size set 1410 comment \"platform: MSS 1410\"\n",
     );
-    [filter("host", &forward, ""), no_router_hop(&["vm0", "vnet"])]
+    let links: &[&str] = if nic.overlay.is_some() { &["vm0", "vnet", "ovl"] } else { &["vm0", "vnet"] };
+    [filter("host", &forward, ""), no_router_hop(links)]
+}
+
+/// All addresses that are the NIC's own, and what is behind it in an overlay: one address, or an nft set
+/// of ranges.
+fn addresses(nic: &NetworkInterface) -> String {
+    let mut own: Vec<Ipv4Addr> = nic.secondary_addresses.clone();
+    own.push(nic.private_ip_address);
+    own.sort_unstable();
+    let mut ranges: Vec<(Ipv4Addr, Ipv4Addr)> = vec![];
+    for address in own {
+        match ranges.last_mut() {
+            Some((_, last)) if u32::from(*last) + 1 == u32::from(address) => *last = address,
+            _ => ranges.push((address, address)),
+        }
+    }
+    let ranges = ranges
+        .into_iter()
+        .map(|(first, last)| if first == last { first.to_string() } else { format!("{first}-{last}") });
+    let overlay = nic.overlay.map(|overlay| overlay.node_pod_cidr.to_string());
+    let all: Vec<String> = ranges.chain(overlay).collect();
+    match &all[..] {
+        [one] => one.clone(),
+        several => format!("{{ {} }}", several.join(", ")),
+    }
 }
 
 /// The rules of a VPN gateway.

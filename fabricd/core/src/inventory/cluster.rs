@@ -12,6 +12,19 @@ use crate::topology::{AgentPool, ManagedCluster, NetworkPlugin, Topology};
 /// `az aks show`.
 pub(super) fn managed_clusters(topology: &Topology) -> Vec<Resource> {
     let clusters = topology.managed_clusters.iter().map(|cluster| {
+        let mut profile = json!({
+            "dnsServiceIp": cluster.dns_service_ip,
+            "networkPlugin": plugin(cluster.network_plugin),
+        });
+        if cluster.network_plugin == NetworkPlugin::Overlay {
+            profile["networkPluginMode"] = "overlay".into();
+        }
+        if let Some(pod_cidr) = cluster.pod_cidr {
+            profile["podCidr"] = json!(pod_cidr);
+            profile["podCidrs"] = json!([pod_cidr]);
+        }
+        profile["serviceCidr"] = json!(cluster.service_cidr);
+        profile["serviceCidrs"] = json!([cluster.service_cidr]);
         let pools = cluster.agent_pools.iter().map(|pool| pool_object(topology, cluster, pool));
         azure(
             &cluster.name,
@@ -21,14 +34,7 @@ pub(super) fn managed_clusters(topology: &Topology) -> Vec<Resource> {
                 "id": cluster_id(topology, &cluster.name),
                 "kubernetesVersion": cluster.kubernetes_version,
                 "name": cluster.name,
-                "networkProfile": {
-                    "dnsServiceIp": cluster.dns_service_ip,
-                    "networkPlugin": plugin(cluster.network_plugin),
-                    "podCidr": cluster.pod_cidr,
-                    "podCidrs": [cluster.pod_cidr],
-                    "serviceCidr": cluster.service_cidr,
-                    "serviceCidrs": [cluster.service_cidr],
-                },
+                "networkProfile": profile,
                 "type": Kind::ManagedClusters.type_name(),
             }),
         )
@@ -47,7 +53,7 @@ pub(super) fn agent_pools(topology: &Topology) -> Vec<Resource> {
 }
 
 fn pool_object(topology: &Topology, cluster: &ManagedCluster, pool: &AgentPool) -> Value {
-    json!({
+    let mut object = json!({
         "count": pool.count,
         "currentOrchestratorVersion": cluster.kubernetes_version,
         "id": format!("{}/agentPools/{}", cluster_id(topology, &cluster.name), pool.name),
@@ -58,11 +64,17 @@ fn pool_object(topology: &Topology, cluster: &ManagedCluster, pool: &AgentPool) 
         "scaleSet": pool.scale_set,
         "type": Kind::AgentPools.type_name(),
         "vnetSubnetId": subnet_id(topology, pool.subnet),
-    })
+    });
+    if let Some(subnet) = pool.pod_subnet {
+        object["podSubnetId"] = subnet_id(topology, subnet).into();
+    }
+    object
 }
 
 fn plugin(plugin: NetworkPlugin) -> &'static str {
     match plugin {
         NetworkPlugin::Kubenet => "kubenet",
+        NetworkPlugin::NodeSubnet | NetworkPlugin::PodSubnet | NetworkPlugin::Overlay => "azure",
+        NetworkPlugin::None => "none",
     }
 }

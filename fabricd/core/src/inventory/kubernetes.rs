@@ -59,7 +59,7 @@ fn node_object(topology: &Topology, cluster: &ManagedCluster, node: &Node) -> Va
             },
             "name": node.name,
         },
-        "spec": { "podCIDR": node.pod_cidr, "podCIDRs": [node.pod_cidr] },
+        "spec": {},
         "status": {
             "addresses": [
                 { "address": node.nic.private_ip_address, "type": "InternalIP" },
@@ -74,6 +74,9 @@ fn node_object(topology: &Topology, cluster: &ManagedCluster, node: &Node) -> Va
             },
         },
     });
+    if let Some(pod_cidr) = node.pod_cidr {
+        object["spec"] = json!({ "podCIDR": pod_cidr, "podCIDRs": [pod_cidr] });
+    }
     if topology.managed_clusters.len() > 1 {
         object["metadata"]["annotations"] = json!({ CLUSTER: cluster.name });
     }
@@ -140,7 +143,7 @@ fn pod_object(topology: &Topology, cluster: &ManagedCluster, pod: &Pod) -> Value
     mark_cluster(topology, cluster, &mut manifest.metadata);
     manifest.spec.get_or_insert_default().node_name = Some(node.name.clone());
     let host_ip = node.nic.private_ip_address.to_string();
-    let pod_ip = pod.address.to_string();
+    let pod_ip = pod.address.map(|address| address.to_string());
     let condition = |name: &str| PodCondition {
         status: "True".to_owned(),
         type_: name.to_owned(),
@@ -151,8 +154,8 @@ fn pod_object(topology: &Topology, cluster: &ManagedCluster, pod: &Pod) -> Value
         host_ip: Some(host_ip.clone()),
         host_ips: Some(vec![HostIP { ip: host_ip }]),
         phase: Some("Running".to_owned()),
-        pod_ip: Some(pod_ip.clone()),
-        pod_ips: Some(vec![PodIP { ip: pod_ip }]),
+        pod_ip: pod_ip.clone(),
+        pod_ips: pod_ip.map(|ip| vec![PodIP { ip }]),
         ..PodStatus::default()
     });
     to_json(&manifest)

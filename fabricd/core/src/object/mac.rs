@@ -13,6 +13,10 @@ impl Mac {
     /// Source: aks-facts 2.3, captures on AKS nodes.
     pub const AZURE_SWITCH: Self = Self([0x12, 0x34, 0x56, 0x78, 0x9a, 0xbc]);
 
+    /// What Azure CNI gives to the node's end of each pod's veth pair, since August 2022.
+    /// Source: aks-facts 1.2.
+    pub const AZURE_CNI: Self = Self([0xaa; 6]);
+
     /// A NIC's address under 00:0d:3a, one of Microsoft's prefixes seen on Azure VMs, the rest
     /// derived from `seed`.
     pub fn azure_nic(seed: &str) -> Self {

@@ -5,6 +5,7 @@
 //! it out needs no look-up and no choice.
 
 mod address;
+mod connected_route;
 mod link;
 mod mac;
 mod neighbour;
@@ -18,6 +19,7 @@ use std::fmt;
 use ipnet::IpNet;
 
 pub use address::Address;
+pub use connected_route::NoConnectedRoute;
 pub use link::{Bridge, LinkRef, Port, Up, Veth, VethPeer, Vxlan};
 pub use mac::Mac;
 pub use neighbour::{Neighbour, NeighbourKind};
@@ -49,6 +51,8 @@ pub enum Object {
     Address(Address),
     /// That a link is up. Apart from the link, since a veth cannot be born up.
     Up(Up),
+    /// That the connected route of an address is taken away.
+    NoConnectedRoute(NoConnectedRoute),
     /// A routing policy rule.
     Rule(Rule),
     /// A route.
@@ -76,6 +80,8 @@ pub enum Key {
     Address(IfName, IpNet),
     /// By the link's name.
     Up(IfName),
+    /// By link and address. The kernel makes the route when the link comes up, so it goes after that.
+    NoConnectedRoute(IfName, IpNet),
     /// By its priority.
     Rule(u32),
     /// By table, destination and metric, as the kernel tells routes apart.
@@ -97,6 +103,9 @@ impl Object {
             Self::Port(port) => Key::Port(port.link.name.clone()),
             Self::Address(address) => Key::Address(address.link.name.clone(), address.address),
             Self::Up(up) => Key::Up(up.link.name.clone()),
+            Self::NoConnectedRoute(absence) => {
+                Key::NoConnectedRoute(absence.link.name.clone(), absence.address)
+            }
             Self::Rule(rule) => Key::Rule(rule.priority),
             Self::Route(route) => Key::Route(route.table, route.destination, route.metric),
             Self::Neighbour(neighbour) => Key::Neighbour(
@@ -116,6 +125,7 @@ impl Object {
             Self::Port(port) => Some(&port.link.name),
             Self::Address(address) => Some(&address.link.name),
             Self::Up(up) => Some(&up.link.name),
+            Self::NoConnectedRoute(absence) => Some(&absence.link.name),
             Self::Route(route) => route.link().map(|link| &link.name),
             Self::Neighbour(neighbour) => Some(&neighbour.link.name),
         }
@@ -147,6 +157,7 @@ impl fmt::Display for Object {
             Self::Port(port) => port.fmt(f),
             Self::Address(address) => address.fmt(f),
             Self::Up(up) => up.fmt(f),
+            Self::NoConnectedRoute(absence) => absence.fmt(f),
             Self::Rule(rule) => rule.fmt(f),
             Self::Route(route) => route.fmt(f),
             Self::Neighbour(neighbour) => neighbour.fmt(f),

@@ -46,6 +46,8 @@ pub enum NextHop {
     },
     /// To the link itself: the destination answers ARP there (scope link).
     Link(LinkRef),
+    /// The same with scope global, as programs write it that leave the scope at its default.
+    LinkGlobal(LinkRef),
     /// Dropped without a word.
     Blackhole,
 }
@@ -54,7 +56,7 @@ impl Route {
     /// The link it leaves by.
     pub fn link(&self) -> Option<&LinkRef> {
         match &self.next_hop {
-            NextHop::Via { link, .. } | NextHop::Link(link) => Some(link),
+            NextHop::Via { link, .. } | NextHop::Link(link) | NextHop::LinkGlobal(link) => Some(link),
             NextHop::Blackhole => None,
         }
     }
@@ -76,6 +78,7 @@ impl fmt::Display for Route {
                 write!(f, " via {gateway} dev {link}{}", if *onlink { " onlink" } else { "" })?;
             }
             NextHop::Link(link) => write!(f, " dev {link} scope link")?,
+            NextHop::LinkGlobal(link) => write!(f, " dev {link}")?,
             NextHop::Blackhole => {}
         }
         if self.table != MAIN_TABLE {

@@ -15,8 +15,7 @@ pub struct ManagedCluster {
     /// In quotes, such as "1.30". Default: "1.30".
     #[schemars(regex(pattern = r"^1\.[0-9]+(\.[0-9]+)?$"))]
     pub kubernetes_version: Option<String>,
-    /// How pods and Services are connected. AKS would take Azure CNI Overlay if nothing is written; that
-    /// is not built yet, so write `networkPlugin: kubenet`.
+    /// How pods and Services are connected. Default: Azure CNI Overlay, as AKS takes it.
     pub network_profile: Option<NetworkProfile>,
     /// Node pools.
     #[schemars(length(min = 1))]
@@ -27,15 +26,17 @@ pub struct ManagedCluster {
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct NetworkProfile {
-    /// Only `kubenet` is built.
+    /// Default: `azure`, and then with `networkPluginMode: overlay`.
     pub network_plugin: Option<NetworkPlugin>,
-    /// Not built yet.
+    /// `overlay` gives pods addresses of `podCidr`. Without it, a written `networkPlugin: azure` gives them
+    /// addresses of the VNet.
     pub network_plugin_mode: Option<NetworkPluginMode>,
     /// Only `azure` is built.
     pub network_dataplane: Option<NetworkDataplane>,
     /// Only `none` is built.
     pub network_policy: Option<NetworkPolicy>,
-    /// Where pods get their addresses from; each node gets a /24 of it. Default: 10.244.0.0/16.
+    /// Where pods get their addresses from; each node gets a /24 of it. Default: 10.244.0.0/16. Not for
+    /// Azure CNI without overlay, which takes them from a subnet.
     pub pod_cidr: Option<Cidr>,
     /// Where Services get their addresses from. Default: 10.0.0.0/16.
     pub service_cidr: Option<Cidr>,
@@ -52,9 +53,9 @@ pub struct NetworkProfile {
 pub enum NetworkPlugin {
     /// Bridge `cbr0` on each node, and a route table.
     Kubenet,
-    /// Azure CNI. Not built yet.
+    /// Azure CNI: a veth pair and a route for each pod.
     Azure,
-    /// A CNI plugin of one's own. Not built yet.
+    /// A CNI plugin of one's own: nothing is done for pods.
     None,
 }
 
@@ -62,7 +63,7 @@ pub enum NetworkPlugin {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum NetworkPluginMode {
-    /// Not built yet.
+    /// Pods are in a routing domain of their own.
     Overlay,
 }
 
@@ -118,11 +119,15 @@ pub struct AgentPoolProfile {
     /// Nodes. Default: 3.
     #[schemars(range(max = 1000))]
     pub count: Option<u32>,
-    /// Pods that each node takes. Default: 110.
+    /// Pods that each node takes. Default: 110 with kubenet and with a pod subnet, 30 with Azure CNI in the
+    /// nodes' subnet, else 250.
     #[schemars(range(min = 10, max = 250))]
     pub max_pods: Option<u32>,
     /// Where the nodes are: `VNET/SUBNET`. Default: the only subnet that there is.
     pub vnet_subnet: Option<SubnetReference>,
+    /// Where the pods are, with `networkPlugin: azure`: `VNET/SUBNET`, another one than the nodes' and of
+    /// the same VNet. Pools and clusters may share it. Default: pods are in the nodes' subnet.
+    pub pod_subnet: Option<SubnetReference>,
     /// The exact name of the VM scale set. Default: `aks-<pool>-<8 digits>-vmss`, the digits derived from
     /// the names of lab, cluster and pool.
     #[schemars(regex(pattern = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"), length(max = 57))]

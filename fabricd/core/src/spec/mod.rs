@@ -6,6 +6,7 @@
 
 mod diagnostic;
 mod document;
+pub mod ip_masq_agent;
 pub mod lab;
 pub mod limits;
 pub mod managed_cluster;
@@ -22,7 +23,7 @@ mod yaml;
 
 use k8s_openapi::api::{
     apps::v1::Deployment,
-    core::v1::{Namespace, Pod},
+    core::v1::{ConfigMap, Namespace, Pod},
 };
 
 pub use self::schema::schema;
@@ -74,6 +75,8 @@ pub struct LabSpec {
     pub namespaces: Vec<Placed<Namespace>>,
     /// Namespaces that cannot be used because of mistakes; `None` where the name is not known.
     pub namespaces_lost: Vec<Option<String>>,
+    /// Kubernetes ConfigMaps.
+    pub config_maps: Vec<Placed<ConfigMap>>,
 }
 
 /// A typed document with the places of its values.
@@ -131,13 +134,13 @@ pub fn read(sources: &[Source]) -> (Option<LabSpec>, Vec<Problem>) {
     }
     let mut problems = vec![];
     let documents = Documents::read(sources, &mut problems);
-    let Documents { lab, lab_lost, workloads, namespaces, namespaces_lost, .. } = documents;
+    let Documents { lab, lab_lost, workloads, namespaces, namespaces_lost, config_maps, .. } = documents;
     if lab.is_none() && !lab_lost {
         problems.push(
             Problem::new(start, "no document of `kind: Lab`")
                 .help("one file of a lab begins with `apiVersion: fabric/v1` and `kind: Lab`"),
         );
     }
-    let spec = lab.map(|lab| LabSpec { lab, workloads, namespaces, namespaces_lost });
+    let spec = lab.map(|lab| LabSpec { lab, workloads, namespaces, namespaces_lost, config_maps });
     (spec, problems)
 }

@@ -20,15 +20,14 @@ const LAB_SECTIONS: [&str; 8] = [
 ];
 
 /// Kinds that are read.
-pub(super) const BUILT_KINDS: [&str; 4] = ["Lab", "Pod", "Deployment", "Namespace"];
+pub(super) const BUILT_KINDS: [&str; 5] = ["Lab", "Pod", "Deployment", "Namespace", "ConfigMap"];
 
 /// Kinds of Kubernetes that come later or never.
-pub(super) const OTHER_KINDS: [&str; 26] = [
+pub(super) const OTHER_KINDS: [&str; 25] = [
     "Service",
     "Ingress",
     "IngressClass",
     "NetworkPolicy",
-    "ConfigMap",
     "Secret",
     "ServiceAccount",
     "ReplicaSet",

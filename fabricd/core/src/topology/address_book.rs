@@ -67,6 +67,13 @@ impl AddressBook {
         Ok(())
     }
 
+    /// Addresses that are still free.
+    pub fn free(&self, subnet: SubnetIndex) -> u64 {
+        self.subnets
+            .get(&subnet)
+            .map_or(0, |page| usable(page.prefix).saturating_sub(page.taken.len() as u64))
+    }
+
     /// Gives the lowest free address to `owner`; `None` if the subnet is full.
     pub fn take_next(&mut self, subnet: SubnetIndex, owner: &str) -> Option<Ipv4Addr> {
         let page = self.subnets.get_mut(&subnet)?;

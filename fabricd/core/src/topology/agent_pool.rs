@@ -1,7 +1,7 @@
 //! Node pools: names, sizes, where the nodes are.
 
 use super::{
-    SubnetIndex, VirtualNetwork, scale_set,
+    NetworkPlugin, SubnetIndex, VirtualNetwork, scale_set,
     unique::Names,
     virtual_network::{GATEWAY_SUBNET, find_subnet},
 };
@@ -16,8 +16,14 @@ use crate::{
     },
 };
 
-/// AKS' default for kubenet (aks-facts 7).
-const MAX_PODS: u32 = 110;
+/// AKS' defaults for `maxPods` (aks-facts 7); for a plugin of one's own that of the portal.
+fn max_pods(plugin: NetworkPlugin) -> u32 {
+    match plugin {
+        NetworkPlugin::Kubenet | NetworkPlugin::PodSubnet => 110,
+        NetworkPlugin::NodeSubnet => 30,
+        NetworkPlugin::Overlay | NetworkPlugin::None => 250,
+    }
+}
 
 /// What AKS allows for `maxPods` (aks-facts 7).
 const MAX_PODS_RANGE: std::ops::RangeInclusive<u32> = 10..=250;
@@ -32,6 +38,7 @@ pub(super) struct Draft<'a> {
     pub count: u32,
     pub max_pods: u32,
     pub subnet: Option<SubnetIndex>,
+    pub pod_subnet: Option<SubnetIndex>,
     pub at: At<'a>,
 }
 
@@ -41,6 +48,8 @@ pub(super) struct Surroundings<'a> {
     pub networks: &'a [VirtualNetwork],
     /// The cluster's name.
     pub cluster: &'a str,
+    /// The cluster's network plugin.
+    pub plugin: NetworkPlugin,
     /// The lab's name.
     pub lab: &'a str,
     /// The subnet that AKS made for the cluster, if it had to.
@@ -77,20 +86,23 @@ impl Surroundings<'_> {
             let message = "Windows nodes are not built yet";
             problems.push(Problem::new(at.key("osType").span(), message).help("write `osType: Linux`"));
         }
-        let max_pods = pool.max_pods.unwrap_or(MAX_PODS);
+        let default = max_pods(self.plugin);
+        let max_pods = pool.max_pods.unwrap_or(default);
         if !MAX_PODS_RANGE.contains(&max_pods) {
             let message = format!("AKS does not allow {max_pods} pods on a node");
             problems.push(
                 Problem::new(at.key("maxPods").span(), message)
-                    .help("`maxPods` is 10 to 250, by default 110"),
+                    .help(format!("`maxPods` is 10 to 250, by default {default}")),
             );
         }
+        let subnet = self.subnet(pool, at, problems);
         Draft {
             name: pool.name.clone(),
             scale_set,
             count: pool.count.unwrap_or(COUNT),
             max_pods,
-            subnet: self.subnet(pool, at, problems),
+            subnet,
+            pod_subnet: self.pod_subnet(pool, subnet, at, problems),
             at,
         }
     }
@@ -144,6 +156,45 @@ impl Surroundings<'_> {
                 None
             }
         }
+    }
+
+    /// Where the pods are, if they are in a subnet of their own.
+    fn pod_subnet(
+        &self,
+        pool: &AgentPoolProfile,
+        nodes: Option<SubnetIndex>,
+        at: At<'_>,
+        problems: &mut Vec<Problem>,
+    ) -> Option<SubnetIndex> {
+        let at = at.key("podSubnet");
+        let Some(reference) = &pool.pod_subnet else {
+            if self.plugin == NetworkPlugin::PodSubnet && !at.is_lost() {
+                let message =
+                    format!("the node pool `{}` has no `podSubnet`, and another has", short(&pool.name));
+                let help = "AKS wants one for each node pool of a cluster, or for none";
+                problems.push(Problem::new(at.span(), message).help(help));
+            }
+            return None;
+        };
+        if self.plugin != NetworkPlugin::PodSubnet {
+            let message = "only Azure CNI without overlay has a `podSubnet`";
+            problems.push(
+                Problem::new(at.span(), message)
+                    .help("remove it, or write `networkPlugin: azure` without `networkPluginMode`"),
+            );
+            return None;
+        }
+        let pods = find_subnet(self.spec, self.networks, reference, at, problems)?;
+        let nodes = nodes?;
+        if pods.virtual_network != nodes.virtual_network {
+            let message = format!("the pods of `{}` are in another VNet than its nodes", short(&pool.name));
+            problems.push(
+                Problem::new(at.span(), message)
+                    .help(format!("take a subnet of `{}`", self.networks[nodes.virtual_network].name)),
+            );
+            return None;
+        }
+        Some(pods)
     }
 
     fn candidates(&self) -> Vec<SubnetIndex> {

@@ -2,18 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use ipnet::Ipv4Net;
-
 use super::{
-    AgentPool, ManagedCluster, NetworkInterface, NetworkPlugin, Node, SubnetIndex, VirtualNetwork,
+    ManagedCluster, NetworkPlugin, SubnetIndex, VirtualNetwork,
     address_book::AddressBook,
-    address_range::{overlap, refused_by_aks, size},
+    address_range::{overlap, refused_by_aks},
     agent_pool::{Draft, Surroundings},
-    network_profile::{self, Ranges},
-    route_table::ROUTES_MAX,
-    scale_set::node_name,
+    network_profile::{self, Network},
+    node::Nodes,
     unique::Names,
-    virtual_machine::full,
 };
 use crate::{
     name::check_label,
@@ -39,8 +35,8 @@ pub(super) struct Clusters<'a> {
     lab: &'a str,
     names: Names,
     scale_sets: Names,
-    /// The cluster whose route table a subnet has.
-    subnets: BTreeMap<SubnetIndex, String>,
+    /// The first cluster with nodes in a subnet, and how it connects its pods.
+    subnets: BTreeMap<SubnetIndex, (String, NetworkPlugin)>,
 }
 
 impl<'a> Clusters<'a> {
@@ -73,24 +69,29 @@ impl<'a> Clusters<'a> {
             problems.push(Problem::new(at.key("name").span(), error.to_string()));
         }
         let kubernetes_version = version(cluster, at, problems);
-        let ranges = network_profile::resolve(cluster, at, problems);
-        let drafts = self.pools(cluster, at, networks, managed_subnet, problems);
-        self.claim_subnets(cluster, &drafts, networks, problems);
-        check_networks(&ranges, &drafts, networks, at, problems);
+        let network = network_profile::resolve(cluster, at, problems);
+        let plugin = network.plugin;
+        let drafts = self.pools(cluster, plugin, at, networks, managed_subnet, problems);
+        self.claim_subnets(cluster, plugin, &drafts, networks, problems);
+        check_networks(&network, &drafts, networks, at, problems);
         let mut complete =
             drafts.iter().all(|draft| draft.subnet.is_some()) && !at.key("agentPoolProfiles").has_lost_any();
+        complete &=
+            plugin != NetworkPlugin::PodSubnet || drafts.iter().all(|draft| draft.pod_subnet.is_some());
         let wanted: u64 = drafts.iter().map(|draft| u64::from(draft.count)).sum();
-        complete &= room_for_nodes(wanted, ranges.pod_cidr, at, problems);
+        let nodes = Nodes { cluster: index, network: &network, networks, at };
+        complete &= nodes.fit(&drafts, book, problems);
         let (agent_pools, nodes) =
-            if complete { nodes(drafts, &ranges, networks, book, problems) } else { (vec![], vec![]) };
+            if complete { nodes.make(drafts, book, problems) } else { (vec![], vec![]) };
         complete &= nodes.len() as u64 == wanted;
         let cluster = ManagedCluster {
             name: cluster.name.clone(),
             kubernetes_version,
-            network_plugin: NetworkPlugin::Kubenet,
-            pod_cidr: ranges.pod_cidr,
-            service_cidr: ranges.service_cidr,
-            dns_service_ip: ranges.dns_service_ip,
+            network_plugin: plugin,
+            pod_cidr: network.pod_cidr,
+            service_cidr: network.service_cidr,
+            dns_service_ip: network.dns_service_ip,
+            non_masquerade_cidrs: vec![],
             agent_pools,
             nodes,
             pods: vec![],
@@ -103,6 +104,7 @@ impl<'a> Clusters<'a> {
     fn pools(
         &mut self,
         cluster: &spec::ManagedCluster,
+        plugin: NetworkPlugin,
         at: At<'a>,
         networks: &[VirtualNetwork],
         managed_subnet: Option<SubnetIndex>,
@@ -117,8 +119,14 @@ impl<'a> Clusters<'a> {
             problems.push(Problem::new(at.span(), format!("a cluster has at most {POOLS_MAX} node pools")));
             return vec![];
         }
-        let surroundings =
-            Surroundings { spec: self.spec, networks, cluster: &cluster.name, lab: self.lab, managed_subnet };
+        let surroundings = Surroundings {
+            spec: self.spec,
+            networks,
+            cluster: &cluster.name,
+            plugin,
+            lab: self.lab,
+            managed_subnet,
+        };
         let mut names = Names::of("a node pool in this cluster");
         let pools = cluster.agent_pool_profiles.iter().enumerate();
         pools
@@ -128,16 +136,17 @@ impl<'a> Clusters<'a> {
             .collect()
     }
 
-    /// One route table belongs to a subnet, and each kubenet cluster has its own.
+    /// One route table belongs to a subnet, and each kubenet cluster has its own: it shares no subnet.
+    /// Clusters with Azure CNI may (aks-facts 7).
     fn claim_subnets(
         &mut self,
         cluster: &spec::ManagedCluster,
+        plugin: NetworkPlugin,
         drafts: &[Draft<'_>],
         networks: &[VirtualNetwork],
         problems: &mut Vec<Problem>,
     ) {
         let mut network: Option<usize> = None;
-        let plugin = cluster.network_profile.as_ref().and_then(|profile| profile.network_plugin);
         for draft in drafts {
             let Some(subnet) = draft.subnet else { continue };
             let span = draft.at.key("vnetSubnet").span();
@@ -150,16 +159,21 @@ impl<'a> Clusters<'a> {
                 problems
                     .push(Problem::new(span, message).help("AKS wants all pools of a cluster in one VNet"));
             }
-            if plugin != Some(spec::NetworkPlugin::Kubenet) {
+            let owner = self.subnets.entry(subnet).or_insert_with(|| (cluster.name.clone(), plugin));
+            let name = &networks[subnet.virtual_network].subnets[subnet.subnet].name;
+            if owner.0 == cluster.name {
                 continue;
-            }
-            let owner = self.subnets.entry(subnet).or_insert_with(|| cluster.name.clone());
-            if *owner != cluster.name {
-                let name = &networks[subnet.virtual_network].subnets[subnet.subnet].name;
-                let message = format!("the subnet `{name}` belongs to the kubenet cluster `{owner}`");
+            } else if owner.1 == NetworkPlugin::Kubenet {
+                let message = format!("the subnet `{name}` belongs to the kubenet cluster `{}`", owner.0);
                 problems.push(Problem::new(span, message).help(
                     "a subnet has one route table, and each kubenet cluster its own: take another subnet",
                 ));
+            } else if plugin == NetworkPlugin::Kubenet {
+                let message = format!("the subnet `{name}` has nodes of the cluster `{}` already", owner.0);
+                problems.push(
+                    Problem::new(span, message)
+                        .help("a kubenet cluster shares its subnet with no other: take another subnet"),
+                );
             }
         }
     }
@@ -185,7 +199,7 @@ fn version(cluster: &spec::ManagedCluster, at: At<'_>, problems: &mut Vec<Proble
 
 /// Pods and Services must not have addresses of the VNet, nor Services those of a connected site.
 fn check_networks(
-    ranges: &Ranges,
+    cluster: &Network,
     drafts: &[Draft<'_>],
     networks: &[VirtualNetwork],
     at: At<'_>,
@@ -196,7 +210,8 @@ fn check_networks(
         drafts.iter().filter_map(|it| it.subnet).map(|it| it.virtual_network).collect();
     for network in used.into_iter().map(|index| &networks[index]) {
         for prefix in &network.address_prefixes {
-            for (key, cidr) in [("podCidr", ranges.pod_cidr), ("serviceCidr", ranges.service_cidr)] {
+            let pods = cluster.pod_cidr.map(|cidr| ("podCidr", cidr));
+            for (key, cidr) in pods.into_iter().chain([("serviceCidr", cluster.service_cidr)]) {
                 if overlap(cidr, *prefix) {
                     let message = format!("{key} {cidr} overlaps {prefix} of the VNet `{}`", network.name);
                     let help = "the VNet could not tell them from its own addresses; take a range outside it";
@@ -213,56 +228,4 @@ fn check_networks(
             }
         }
     }
-}
-
-/// Whether the route table and the pod CIDR are large enough.
-fn room_for_nodes(wanted: u64, pod_cidr: Ipv4Net, at: At<'_>, problems: &mut Vec<Problem>) -> bool {
-    let pools = at.key("agentPoolProfiles");
-    if wanted == 0 && !pools.is_unwritten() && !pools.has_lost_any() {
-        problems.push(Problem::new(pools.span(), "a cluster needs at least one node"));
-        return false;
-    }
-    if wanted > ROUTES_MAX as u64 {
-        let message = format!("{wanted} nodes; a kubenet cluster has at most {ROUTES_MAX}");
-        let help = format!("each node takes a route, and an Azure route table holds {ROUTES_MAX}");
-        problems.push(Problem::new(pools.span(), message).help(help));
-        return false;
-    }
-    let room = size(pod_cidr) / 256;
-    if wanted > room {
-        let message =
-            format!("the pod CIDR {pod_cidr} is too small: it holds {room} blocks of /24 for {wanted} nodes");
-        let help = "each node gets a /24; a /16 is enough for 256 nodes";
-        problems.push(Problem::new(at.key("networkProfile").key("podCidr").span(), message).help(help));
-        return false;
-    }
-    true
-}
-
-fn nodes(
-    drafts: Vec<Draft<'_>>,
-    ranges: &Ranges,
-    networks: &[VirtualNetwork],
-    book: &mut AddressBook,
-    problems: &mut Vec<Problem>,
-) -> (Vec<AgentPool>, Vec<Node>) {
-    let mut blocks = ranges.pod_cidr.subnets(24).into_iter().flatten();
-    let mut pools = vec![];
-    let mut nodes = vec![];
-    for Draft { name, scale_set, count, max_pods, subnet, at } in drafts {
-        let Some(subnet) = subnet else { continue };
-        for instance in 0..count {
-            let name = node_name(&scale_set, instance);
-            let (Some(pod_cidr), Some(private_ip_address)) =
-                (blocks.next(), book.take_next(subnet, &format!("the node `{name}`")))
-            else {
-                problems.push(full(networks, subnet, at.key("vnetSubnet")));
-                break;
-            };
-            let nic = NetworkInterface { subnet, private_ip_address, enable_ip_forwarding: true };
-            nodes.push(Node { name, pool: pools.len(), nic, pod_cidr });
-        }
-        pools.push(AgentPool { name, scale_set, count, max_pods, subnet });
-    }
-    (pools, nodes)
 }

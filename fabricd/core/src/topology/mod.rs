@@ -9,11 +9,14 @@ mod agent_pool;
 mod deployment;
 mod derived_name;
 mod gateway;
+mod ip_masq_agent;
 mod managed_cluster;
 mod network_profile;
+mod node;
 mod on_premises;
 mod pod_address;
 mod pod_spec;
+mod pod_subnet;
 mod resolve;
 mod resource_name;
 pub mod route_table;
@@ -98,6 +101,22 @@ pub struct NetworkInterface {
     pub private_ip_address: Ipv4Addr,
     /// Whether it may send and receive packets that are not its own (`enableIPForwarding`).
     pub enable_ip_forwarding: bool,
+    /// Addresses beside the first that Azure brings to this NIC, ascending: those for a node's pods.
+    /// With a pod subnet they are of that subnet, and the first of them is nobody's but the batch's.
+    pub secondary_addresses: Vec<Ipv4Addr>,
+    /// The pods behind it in a routing domain of their own, if the cluster is an overlay.
+    pub overlay: Option<Overlay>,
+}
+
+/// A node's part of its cluster's overlay: a routing domain beside the VNet (aks-facts 2.2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Overlay {
+    /// The cluster, as an index into [`Topology::managed_clusters`]: each is a domain of its own.
+    pub cluster: usize,
+    /// All of the domain.
+    pub pod_cidr: Ipv4Net,
+    /// What of it is behind this NIC.
+    pub node_pod_cidr: Ipv4Net,
 }
 
 /// A route table (user-defined routes).
@@ -176,6 +195,14 @@ pub struct VirtualMachine {
 pub enum NetworkPlugin {
     /// Bridge `cbr0` and a route table.
     Kubenet,
+    /// Azure CNI: pods have addresses of their node's subnet, reserved with the node.
+    NodeSubnet,
+    /// Azure CNI: pods have addresses of a subnet of their own, 16 at a time for each node.
+    PodSubnet,
+    /// Azure CNI Overlay: each node has a /24 of a private range.
+    Overlay,
+    /// Bring your own CNI: nothing is done for pods.
+    None,
 }
 
 /// An AKS cluster.
@@ -187,12 +214,14 @@ pub struct ManagedCluster {
     pub kubernetes_version: String,
     /// How pods are connected.
     pub network_plugin: NetworkPlugin,
-    /// Where pods get their addresses from.
-    pub pod_cidr: Ipv4Net,
+    /// Where pods get their addresses from; none where that is a subnet.
+    pub pod_cidr: Option<Ipv4Net>,
     /// Where Services get theirs from.
     pub service_cidr: Ipv4Net,
     /// The cluster's DNS server.
     pub dns_service_ip: Ipv4Addr,
+    /// What ip-masq-agent is told beside the network plugin's own (`azure-ip-masq-agent-config`).
+    pub non_masquerade_cidrs: Vec<Ipv4Net>,
     /// Its node pools.
     pub agent_pools: Vec<AgentPool>,
     /// All nodes of all pools, in the order in which AKS makes them.
@@ -218,6 +247,8 @@ pub struct AgentPool {
     pub max_pods: u32,
     /// Where its nodes are.
     pub subnet: SubnetIndex,
+    /// Where its pods are, with [`NetworkPlugin::PodSubnet`].
+    pub pod_subnet: Option<SubnetIndex>,
 }
 
 /// An AKS node.
@@ -229,8 +260,8 @@ pub struct Node {
     pub pool: usize,
     /// Its NIC.
     pub nic: NetworkInterface,
-    /// Its share of the cluster's pod CIDR.
-    pub pod_cidr: Ipv4Net,
+    /// Its share of the cluster's pod CIDR, if that has one.
+    pub pod_cidr: Option<Ipv4Net>,
 }
 
 /// A pod.
@@ -242,8 +273,9 @@ pub struct Pod {
     pub name: String,
     /// Its node, as an index into [`ManagedCluster::nodes`].
     pub node: usize,
-    /// Its own, or its node's if it uses the host network.
-    pub address: Ipv4Addr,
+    /// Its own, or its node's if it uses the host network. With [`NetworkPlugin::None`] only if the lab
+    /// file gives one.
+    pub address: Option<Ipv4Addr>,
     /// Whether it lives in its node's network namespace.
     pub host_network: bool,
     /// The manifest, or the one that the Deployment's template makes.

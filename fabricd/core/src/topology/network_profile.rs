@@ -1,13 +1,17 @@
-//! A cluster's network profile: what is built, and the ranges of pods and Services.
+//! A cluster's network profile: the network plugin, and the ranges of pods and Services.
 
 use std::net::Ipv4Addr;
 
 use ipnet::Ipv4Net;
 
-use super::address_range::{overlap, refused_by_aks, refused_by_azure, size};
+use super::{
+    NetworkPlugin,
+    address_range::{overlap, refused_by_aks, refused_by_azure, size},
+};
 use crate::spec::{
     managed_cluster::{
-        ManagedCluster, NetworkDataplane, NetworkPlugin, NetworkPolicy, NetworkProfile, OutboundType,
+        self as spec, ManagedCluster, NetworkDataplane, NetworkPluginMode, NetworkPolicy, NetworkProfile,
+        OutboundType,
     },
     problem::Problem,
     tree::At,
@@ -23,9 +27,11 @@ const fn block(a: u8, b: u8) -> Ipv4Net {
     Ipv4Net::new_assert(Ipv4Addr::new(a, b, 0, 0), 16)
 }
 
-/// Where pods and Services get their addresses from.
-pub(super) struct Ranges {
-    pub pod_cidr: Ipv4Net,
+/// How pods are connected, and where pods and Services get their addresses from.
+pub(super) struct Network {
+    pub plugin: NetworkPlugin,
+    /// None where pods get addresses of a subnet.
+    pub pod_cidr: Option<Ipv4Net>,
     pub service_cidr: Ipv4Net,
     pub dns_service_ip: Ipv4Addr,
 }
@@ -33,16 +39,30 @@ pub(super) struct Ranges {
 /// Refuses what is not built; gives the ranges, with AKS' defaults, and checks them by themselves.
 ///
 /// `at` is the cluster.
-pub(super) fn resolve(cluster: &ManagedCluster, at: At<'_>, problems: &mut Vec<Problem>) -> Ranges {
+pub(super) fn resolve(cluster: &ManagedCluster, at: At<'_>, problems: &mut Vec<Problem>) -> Network {
     let nothing = NetworkProfile::default();
     let profile = cluster.network_profile.as_ref().unwrap_or(&nothing);
     let at = at.key("networkProfile");
-    plugin(profile, at, problems);
+    let plugin = plugin(cluster, profile, at, problems);
     features(profile, at, problems);
 
-    let pod_cidr = profile.pod_cidr.map_or(POD_CIDR, |cidr| cidr.0);
+    let pod_cidr = match plugin {
+        NetworkPlugin::NodeSubnet | NetworkPlugin::PodSubnet => None,
+        NetworkPlugin::Kubenet | NetworkPlugin::Overlay | NetworkPlugin::None => {
+            Some(profile.pod_cidr.map_or(POD_CIDR, |cidr| cidr.0))
+        }
+    };
+    if pod_cidr.is_none() && profile.pod_cidr.is_some() {
+        let message = "Azure CNI without overlay has no podCidr: pods get addresses of a subnet";
+        problems.push(
+            Problem::new(at.key("podCidr").span(), message)
+                .help("remove it, or write `networkPluginMode: overlay`"),
+        );
+    }
     let service_cidr = profile.service_cidr.map_or(SERVICE_CIDR, |cidr| cidr.0);
-    for (key, cidr) in [("podCidr", pod_cidr), ("serviceCidr", service_cidr)] {
+    for (key, cidr) in
+        pod_cidr.map(|cidr| ("podCidr", cidr)).into_iter().chain([("serviceCidr", service_cidr)])
+    {
         let refused = refused_by_aks(cidr).or(refused_by_azure(cidr).map(|(range, _)| range));
         if let Some(range) = refused {
             problems.push(
@@ -51,39 +71,45 @@ pub(super) fn resolve(cluster: &ManagedCluster, at: At<'_>, problems: &mut Vec<P
             );
         }
     }
-    if overlap(pod_cidr, service_cidr) {
+    if let Some(pod_cidr) = pod_cidr.filter(|pod_cidr| overlap(*pod_cidr, service_cidr)) {
         let key = if profile.service_cidr.is_some() { "serviceCidr" } else { "podCidr" };
         let message = format!("podCidr {pod_cidr} and serviceCidr {service_cidr} overlap");
         problems.push(Problem::new(at.key(key).span(), message).help("take a range of its own for each"));
     }
     let dns_service_ip = dns(profile, service_cidr, at, problems);
-    Ranges { pod_cidr, service_cidr, dns_service_ip }
+    Network { plugin, pod_cidr, service_cidr, dns_service_ip }
 }
 
-fn plugin(profile: &NetworkProfile, at: At<'_>, problems: &mut Vec<Problem>) {
-    let at = at.key("networkPlugin");
-    let name = match profile.network_plugin {
-        Some(NetworkPlugin::Kubenet) => return,
-        Some(NetworkPlugin::Azure) => "`networkPlugin: azure` (Azure CNI)",
-        Some(NetworkPlugin::None) => "`networkPlugin: none` (a CNI plugin of one's own)",
-        None if at.is_lost() => return,
-        None => "Azure CNI Overlay, which AKS takes if no networkPlugin is written,",
+/// AKS takes Azure CNI Overlay if nothing is written, and node subnet for `networkPlugin: azure` alone
+/// (aks-facts 7).
+fn plugin(
+    cluster: &ManagedCluster,
+    profile: &NetworkProfile,
+    at: At<'_>,
+    problems: &mut Vec<Problem>,
+) -> NetworkPlugin {
+    let overlay = profile.network_plugin_mode == Some(NetworkPluginMode::Overlay);
+    let mode = at.key("networkPluginMode");
+    let pods_in_subnets = cluster.agent_pool_profiles.iter().any(|pool| pool.pod_subnet.is_some());
+    let plugin = match profile.network_plugin {
+        Some(spec::NetworkPlugin::Kubenet) => NetworkPlugin::Kubenet,
+        Some(spec::NetworkPlugin::None) => NetworkPlugin::None,
+        Some(spec::NetworkPlugin::Azure) if overlay || mode.is_lost() => NetworkPlugin::Overlay,
+        Some(spec::NetworkPlugin::Azure) if pods_in_subnets => NetworkPlugin::PodSubnet,
+        Some(spec::NetworkPlugin::Azure) => NetworkPlugin::NodeSubnet,
+        None => NetworkPlugin::Overlay,
     };
-    let problem = Problem::new(at.span(), format!("{name} is not built yet"));
-    problems.push(problem.help("write `networkPlugin: kubenet` in `networkProfile`"));
+    if overlay && matches!(plugin, NetworkPlugin::Kubenet | NetworkPlugin::None) {
+        let message = "`networkPluginMode: overlay` is a mode of Azure CNI";
+        problems.push(Problem::new(mode.span(), message).help("remove it, or write `networkPlugin: azure`"));
+    }
+    plugin
 }
 
 fn features(profile: &NetworkProfile, at: At<'_>, problems: &mut Vec<Problem>) {
     let mut refuse = |key: &str, what: &str, help: &str| {
         problems.push(Problem::new(at.key(key).span(), format!("{what} is not built yet")).help(help));
     };
-    if profile.network_plugin_mode.is_some() {
-        refuse(
-            "networkPluginMode",
-            "`networkPluginMode: overlay`",
-            "remove it and write `networkPlugin: kubenet`",
-        );
-    }
     if profile.network_dataplane == Some(NetworkDataplane::Cilium) {
         refuse("networkDataplane", "the Cilium data plane", "remove `networkDataplane`");
     }

@@ -1,20 +1,28 @@
-//! Addresses of pods on a kubenet node, as the CNI plugin `host-local` gives them.
+//! Addresses of pods: each network plugin takes them from somewhere else.
 
 use std::{collections::BTreeMap, net::Ipv4Addr};
 
-use super::{ManagedCluster, workload::Draft};
+use super::{ManagedCluster, NetworkPlugin, Node, workload::Draft};
 use crate::spec::problem::Problem;
 
-/// The first that a pod gets: `.1` is the bridge `cbr0` (aks-facts 1.4).
-const FIRST: u8 = 2;
-
-/// The last: `.255` is the broadcast address.
+/// The last of a node's /24: `.255` is the broadcast address.
 const LAST: u8 = 254;
+
+/// The first of a node's /24 that a pod gets. kubenet: `.1` is the bridge `cbr0` (aks-facts 1.4). Overlay
+/// has nothing to keep it for.
+fn first(plugin: NetworkPlugin) -> u8 {
+    if plugin == NetworkPlugin::Kubenet { 2 } else { 1 }
+}
+
+/// Whether the pod has its node's network.
+pub(super) fn on_host_network(draft: &Draft<'_>) -> bool {
+    draft.manifest.spec.as_ref().and_then(|spec| spec.host_network) == Some(true)
+}
 
 /// The address of each of `drafts`, all of `cluster`, on the node of `placed` at the same index.
 ///
 /// Pinned ones first; the others get the lowest free one, in order. `None` for a pod without a node, or
-/// with a problem.
+/// with a problem, or without an address since a plugin of one's own gives it.
 pub(super) fn assign(
     cluster: &ManagedCluster,
     drafts: &[&Draft<'_>],
@@ -25,14 +33,9 @@ pub(super) fn assign(
     let mut taken: BTreeMap<Ipv4Addr, &str> = BTreeMap::new();
     for (index, draft) in drafts.iter().enumerate() {
         let (Some((address, span)), Some(_)) = (draft.pinned, placed[index]) else { continue };
-        let last = address.octets()[3];
-        if !(FIRST..=LAST).contains(&last) {
+        if let Some(help) = unusable(cluster.network_plugin, address) {
             let message = format!("a pod cannot have {address}");
-            problems.push(
-                Problem::new(span, message).help(
-                    "in a node's /24, .0 is the network, .1 the bridge cbr0, .255 the broadcast address",
-                ),
-            );
+            problems.push(Problem::new(span, message).help(help));
         } else if let Some(other) = taken.get(&address) {
             let message = format!("{address} is taken by the pod `{other}`");
             problems
@@ -42,20 +45,57 @@ pub(super) fn assign(
             addresses[index] = Some(address);
         }
     }
-    let mut next = vec![FIRST; cluster.nodes.len()];
+    let mut free: Vec<_> = cluster.nodes.iter().map(|node| Free::of(cluster.network_plugin, node)).collect();
     for (index, draft) in drafts.iter().enumerate() {
         let Some(node) = placed[index] else { continue };
-        if draft.manifest.spec.as_ref().and_then(|spec| spec.host_network) == Some(true) {
+        if on_host_network(draft) {
             addresses[index] = Some(cluster.nodes[node].nic.private_ip_address);
         } else if draft.pinned.is_none() {
-            let base = u32::from(cluster.nodes[node].pod_cidr.network());
-            let free = (next[node]..=LAST)
-                .find(|&host| !taken.contains_key(&Ipv4Addr::from(base + u32::from(host))));
-            // At most 250 pods are on a node, and it has 253 addresses.
-            let Some(host) = free else { continue };
-            next[node] = host + 1;
-            addresses[index] = Some(Ipv4Addr::from(base + u32::from(host)));
+            // At most maxPods pods are on a node, and it has more addresses than that.
+            addresses[index] = free[node].next(&taken);
         }
     }
     addresses
+}
+
+/// Why no pod can have this address of its node's range.
+fn unusable(plugin: NetworkPlugin, address: Ipv4Addr) -> Option<&'static str> {
+    let last = address.octets()[3];
+    match plugin {
+        NetworkPlugin::Kubenet if !(first(plugin)..=LAST).contains(&last) => {
+            Some("in a node's /24, .0 is the network, .1 the bridge cbr0, .255 the broadcast address")
+        }
+        NetworkPlugin::Overlay if !(first(plugin)..=LAST).contains(&last) => {
+            Some("take one of .1 to .254 of the node's /24")
+        }
+        _ => None,
+    }
+}
+
+/// A node's addresses for pods, of which some may be taken.
+struct Free<'a> {
+    addresses: Box<dyn Iterator<Item = Ipv4Addr> + 'a>,
+    /// With a pod subnet the first free one is the primary address of the batch, which no pod gets.
+    keep_first: bool,
+}
+
+impl<'a> Free<'a> {
+    fn of(plugin: NetworkPlugin, node: &'a Node) -> Self {
+        let addresses: Box<dyn Iterator<Item = Ipv4Addr> + 'a> = match (plugin, node.pod_cidr) {
+            (NetworkPlugin::Kubenet | NetworkPlugin::Overlay, Some(pod_cidr)) => {
+                let base = u32::from(pod_cidr.network());
+                Box::new((first(plugin)..=LAST).map(move |host| Ipv4Addr::from(base + u32::from(host))))
+            }
+            (NetworkPlugin::None, _) => Box::new(std::iter::empty()),
+            _ => Box::new(node.nic.secondary_addresses.iter().copied()),
+        };
+        Self { addresses, keep_first: plugin == NetworkPlugin::PodSubnet }
+    }
+
+    fn next(&mut self, taken: &BTreeMap<Ipv4Addr, &str>) -> Option<Ipv4Addr> {
+        if std::mem::take(&mut self.keep_first) {
+            self.addresses.find(|address| !taken.contains_key(address));
+        }
+        self.addresses.find(|address| !taken.contains_key(address))
+    }
 }

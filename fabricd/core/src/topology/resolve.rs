@@ -1,14 +1,16 @@
 //! From what the user wrote to what it means, in the order in which things depend on each other.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, net::Ipv4Addr};
 
 use super::{
-    ManagedCluster, Pod, SubnetIndex, Topology, VirtualNetwork,
+    ManagedCluster, NetworkPlugin, Pod, SubnetIndex, Topology, VirtualNetwork,
     address_book::AddressBook,
     address_range::overlap,
-    gateway,
+    gateway, ip_masq_agent,
     managed_cluster::{Clusters, Unpopulated},
-    on_premises, pod_address, route_table, scheduler, virtual_machine, virtual_network,
+    on_premises, pod_address,
+    pod_subnet::Placed,
+    route_table, scheduler, virtual_machine, virtual_network,
     workload::{self, Draft},
 };
 use crate::{
@@ -62,11 +64,15 @@ fn try_resolve(spec: &LabSpec, problems: &mut Vec<Problem>) -> Option<Topology> 
     let node_names: BTreeSet<String> =
         clusters.iter().flat_map(|it| &it.cluster.nodes).map(|node| node.name.to_ascii_lowercase()).collect();
     let is_node = |name: &str| node_names.contains(&name.to_ascii_lowercase());
-    let virtual_machines = virtual_machine::settle(vm_drafts, &networks, is_node, &mut book, problems);
+    let pools = clusters.iter().flat_map(|it| &it.cluster.agent_pools);
+    let pod_subnets: BTreeSet<SubnetIndex> = pools.clone().filter_map(|pool| pool.pod_subnet).collect();
+    check_pod_subnets(spec, &networks, &clusters, &pod_subnets, problems);
+    let virtual_machines =
+        virtual_machine::settle(vm_drafts, &networks, is_node, &pod_subnets, &mut book, problems);
     let gateways: Vec<_> = gateways.into_iter().flatten().collect();
     check_ports(spec, virtual_machines.len() + node_names.len() + gateways.len(), problems);
 
-    let managed_clusters = populate(spec, lab, name.as_ref(), clusters, problems);
+    let managed_clusters = populate(spec, lab, name.as_ref(), clusters, (&networks, &mut book), problems);
     let mut topology = Topology {
         lab: name?,
         virtual_networks: networks,
@@ -135,6 +141,29 @@ fn add_managed_networks(spec: &LabSpec, lab: &str, networks: &mut Vec<VirtualNet
     (0..networks.len()).map(|virtual_network| SubnetIndex { virtual_network, subnet: 0 }).collect()
 }
 
+/// A pod subnet has pods only: AKS delegates it to itself.
+fn check_pod_subnets(
+    spec: &LabSpec,
+    networks: &[VirtualNetwork],
+    clusters: &[Unpopulated],
+    pod_subnets: &BTreeSet<SubnetIndex>,
+    problems: &mut Vec<Problem>,
+) {
+    for (index, it) in clusters.iter().enumerate() {
+        let at = spec.lab.at().key("managedClusters").item(index).key("agentPoolProfiles");
+        for (number, pool) in it.cluster.agent_pools.iter().enumerate() {
+            if pod_subnets.contains(&pool.subnet) {
+                let name = &networks[pool.subnet.virtual_network].subnets[pool.subnet.subnet].name;
+                let message = format!("the subnet `{name}` is a pod subnet: nodes cannot be in it");
+                problems.push(
+                    Problem::new(at.item(number).key("vnetSubnet").span(), message)
+                        .help("give nodes and pods a subnet each"),
+                );
+            }
+        }
+    }
+}
+
 fn check_ports(spec: &LabSpec, ports: usize, problems: &mut Vec<Problem>) {
     if ports > AZURE_VMS_MAX {
         let message = format!("{ports} VMs, nodes and gateways; a lab has at most {AZURE_VMS_MAX}");
@@ -150,6 +179,7 @@ fn populate(
     lab: &str,
     name: Option<&LabName>,
     clusters: Vec<Unpopulated>,
+    (networks, book): (&[VirtualNetwork], &mut AddressBook),
     problems: &mut Vec<Problem>,
 ) -> Vec<ManagedCluster> {
     let borrowed: Vec<&ManagedCluster> = clusters.iter().map(|it| &it.cluster).collect();
@@ -157,15 +187,32 @@ fn populate(
     let surroundings = workload::Surroundings { spec, lab, clusters: &borrowed, namespaces };
     let (drafts, deployments) = workload::drafts(&surroundings, problems);
     let namespaces = surroundings.namespaces;
-    let mut populations = vec![];
-    for (index, it) in clusters.iter().enumerate() {
-        let drafts: Vec<&Draft<'_>> = drafts.iter().filter(|draft| draft.cluster == index).collect();
-        populations.push(if it.complete { pods(&it.cluster, name, &drafts, problems) } else { vec![] });
-    }
+    let non_masquerade_cidrs = ip_masq_agent::resolve(spec, &borrowed, problems);
+    let drafts_of = |index: usize| -> Vec<&Draft<'_>> {
+        drafts.iter().filter(|draft| draft.cluster == index && clusters[index].complete).collect()
+    };
+    let drafts: Vec<Vec<&Draft<'_>>> = (0..clusters.len()).map(drafts_of).collect();
+    let placed: Vec<Vec<Option<usize>>> = borrowed
+        .iter()
+        .zip(&drafts)
+        .map(|(cluster, drafts)| scheduler::place(cluster, drafts, problems))
+        .collect();
+    let batches = batches(spec, &borrowed, &drafts, &placed, (networks, book), problems);
+
     let mut clusters: Vec<ManagedCluster> = clusters.into_iter().map(|it| it.cluster).collect();
-    for ((cluster, pods), namespaces) in clusters.iter_mut().zip(populations).zip(namespaces) {
-        cluster.pods = pods;
+    for (cluster, batches) in clusters.iter_mut().zip(batches) {
+        for (node, addresses) in cluster.nodes.iter_mut().zip(batches) {
+            node.nic.secondary_addresses = addresses;
+        }
+    }
+    let namespaces = namespaces.into_iter().zip(non_masquerade_cidrs);
+    let populations = drafts.iter().zip(placed);
+    for ((cluster, (drafts, placed)), (namespaces, cidrs)) in
+        clusters.iter_mut().zip(populations).zip(namespaces)
+    {
+        cluster.pods = pods(cluster, name, drafts, &placed, problems);
         cluster.namespaces = namespaces.into_iter().collect();
+        cluster.non_masquerade_cidrs = cidrs;
     }
     for (cluster, deployment) in deployments {
         clusters[cluster].deployments.push(deployment);
@@ -173,18 +220,41 @@ fn populate(
     clusters
 }
 
+/// The batches of all nodes with a pod subnet, which clusters may share: so all that the lab file gives to
+/// pods is taken first.
+fn batches(
+    spec: &LabSpec,
+    clusters: &[&ManagedCluster],
+    drafts: &[Vec<&Draft<'_>>],
+    placed: &[Vec<Option<usize>>],
+    (networks, book): (&[VirtualNetwork], &mut AddressBook),
+    problems: &mut Vec<Problem>,
+) -> Vec<Vec<Vec<Ipv4Addr>>> {
+    let all = clusters.iter().zip(drafts).zip(placed).enumerate();
+    let all: Vec<Placed<'_>> =
+        all.map(|(index, ((cluster, drafts), placed))| Placed { index, cluster, drafts, placed }).collect();
+    for cluster in &all {
+        cluster.pin(networks, book, problems);
+    }
+    all.iter().map(|cluster| cluster.give(spec, networks, book, problems)).collect()
+}
+
 fn pods(
     cluster: &ManagedCluster,
     lab: Option<&LabName>,
     drafts: &[&Draft<'_>],
+    placed: &[Option<usize>],
     problems: &mut Vec<Problem>,
 ) -> Vec<Pod> {
-    let placed = scheduler::place(cluster, drafts, problems);
-    let addresses = pod_address::assign(cluster, drafts, &placed, problems);
+    let addresses = pod_address::assign(cluster, drafts, placed, problems);
+    let may_have_none = cluster.network_plugin == NetworkPlugin::None;
     let mut pods = vec![];
     for ((draft, node), address) in drafts.iter().zip(placed).zip(addresses) {
-        let (Some(node), Some(address)) = (node, address) else { continue };
-        let host_network = draft.manifest.spec.as_ref().and_then(|spec| spec.host_network) == Some(true);
+        let Some(node) = *node else { continue };
+        if address.is_none() && !may_have_none {
+            continue;
+        }
+        let host_network = pod_address::on_host_network(draft);
         let pod = Pod {
             namespace: draft.namespace.clone(),
             name: draft.name().to_owned(),
@@ -244,7 +314,9 @@ fn check_services_and_sites(spec: &LabSpec, topology: &Topology, problems: &mut 
 }
 
 fn attach_route_tables(topology: &mut Topology) {
-    for (index, cluster) in topology.managed_clusters.iter().enumerate() {
+    let clusters = topology.managed_clusters.iter();
+    for cluster in clusters.filter(|cluster| cluster.network_plugin == NetworkPlugin::Kubenet) {
+        let index = topology.route_tables.len();
         topology.route_tables.push(route_table::of_cluster(topology.lab.as_str(), cluster));
         for SubnetIndex { virtual_network, subnet } in cluster.agent_pools.iter().map(|pool| pool.subnet) {
             topology.virtual_networks[virtual_network].subnets[subnet].route_table = Some(index);

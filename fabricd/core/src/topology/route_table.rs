@@ -10,10 +10,13 @@ pub const ROUTES_MAX: usize = 400;
 
 /// `aks-agentpool-<8 digits>-routetable`, attached to the cluster's subnets (aks-facts 1.1, 1.4).
 pub(super) fn of_cluster(lab: &str, cluster: &ManagedCluster) -> RouteTable {
-    let routes = cluster.nodes.iter().map(|node| UserRoute {
-        name: route_name(&node.name, node.pod_cidr),
-        address_prefix: node.pod_cidr,
-        next_hop: UserNextHop::VirtualAppliance(node.nic.private_ip_address),
+    let routes = cluster.nodes.iter().filter_map(|node| {
+        let pod_cidr = node.pod_cidr?;
+        Some(UserRoute {
+            name: route_name(&node.name, pod_cidr),
+            address_prefix: pod_cidr,
+            next_hop: UserNextHop::VirtualAppliance(node.nic.private_ip_address),
+        })
     });
     RouteTable {
         name: format!("aks-agentpool-{}-routetable", digits(&[lab, &cluster.name])),

@@ -3,11 +3,11 @@
 //! Much simpler than Kubernetes' scheduler: the node with the fewest pods takes the next one. Pods whose
 //! node is written come first, so that the others spread around them.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, net::Ipv4Addr};
 
 use k8s_openapi::api::core::v1::PodSpec;
 
-use super::{ManagedCluster, Node, workload::Draft};
+use super::{ManagedCluster, NetworkPlugin, Node, workload::Draft};
 use crate::spec::{
     limits::DIAGNOSTICS_MAX,
     problem::Problem,
@@ -77,9 +77,13 @@ fn wish(
         let message = "a pod with `hostNetwork: true` has its node's address";
         return Err(Problem::new(span, message).help("remove the annotation"));
     }
-    let Some(home) = cluster.nodes.iter().position(|node| node.pod_cidr.contains(&address)) else {
+    // With a pod subnet any node gets any address, and a plugin of one's own may do what it likes.
+    if matches!(cluster.network_plugin, NetworkPlugin::PodSubnet | NetworkPlugin::None) {
+        return Ok(named);
+    }
+    let Some(home) = cluster.nodes.iter().position(|node| gives(node, address)) else {
         let help = match (cluster.nodes.first(), cluster.nodes.last()) {
-            (Some(first), Some(last)) => format!("its nodes have {} to {}", first.pod_cidr, last.pod_cidr),
+            (Some(first), Some(last)) => format!("its nodes have {} to {}", given(first), given(last)),
             _ => "it has no nodes".to_owned(),
         };
         let message = format!("no node of the cluster `{}` gives {address} to pods", cluster.name);
@@ -87,13 +91,33 @@ fn wish(
     };
     match named {
         Some(node) if node != home => {
-            let Node { name, pod_cidr, .. } = &cluster.nodes[node];
+            let name = &cluster.nodes[node].name;
             let message = format!("{address} is not an address of the pod's node `{name}`");
             let other = &cluster.nodes[home].name;
-            Err(Problem::new(span, message)
-                .help(format!("its pods are in {pod_cidr}; the address belongs to `{other}`")))
+            Err(Problem::new(span, message).help(format!(
+                "its pods are in {}; the address belongs to `{other}`",
+                given(&cluster.nodes[node])
+            )))
         }
         _ => Ok(Some(home)),
+    }
+}
+
+/// Whether the node gives `address` to a pod.
+fn gives(node: &Node, address: Ipv4Addr) -> bool {
+    match node.pod_cidr {
+        Some(pod_cidr) => pod_cidr.contains(&address),
+        None => node.nic.secondary_addresses.binary_search(&address).is_ok(),
+    }
+}
+
+/// The addresses that the node gives to pods, for messages.
+fn given(node: &Node) -> String {
+    let addresses = &node.nic.secondary_addresses;
+    match (node.pod_cidr, addresses.first(), addresses.last()) {
+        (Some(pod_cidr), ..) => pod_cidr.to_string(),
+        (None, Some(first), Some(last)) => format!("{first}–{last}"),
+        _ => "none".to_owned(),
     }
 }
 

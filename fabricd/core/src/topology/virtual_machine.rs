@@ -1,6 +1,6 @@
 //! VMs that are no AKS nodes.
 
-use std::net::Ipv4Addr;
+use std::{collections::BTreeSet, net::Ipv4Addr};
 
 use super::{
     NetworkInterface, SubnetIndex, VirtualMachine, VirtualNetwork,
@@ -56,6 +56,7 @@ pub(super) fn settle(
     drafts: Vec<Draft<'_>>,
     networks: &[VirtualNetwork],
     is_node: impl Fn(&str) -> bool,
+    pod_subnets: &BTreeSet<SubnetIndex>,
     book: &mut AddressBook,
     problems: &mut Vec<Problem>,
 ) -> Vec<VirtualMachine> {
@@ -65,6 +66,15 @@ pub(super) fn settle(
             let message = format!("an AKS node called `{name}` exists already");
             problems.push(Problem::new(at.key("name").span(), message).help("give the VM another name"));
         }
+        if pod_subnets.contains(&subnet) {
+            let message = format!("the VM `{name}` is in a pod subnet");
+            problems.push(
+                Problem::new(at.key("subnet").span(), message).help(
+                    "AKS delegates a pod subnet to itself, and no VM can be in it; take another subnet",
+                ),
+            );
+            continue;
+        }
         let address = address.or_else(|| book.take_next(subnet, &format!("the VM `{name}`")));
         let Some(private_ip_address) = address else {
             problems.push(full(networks, subnet, at.key("subnet")));
@@ -72,7 +82,13 @@ pub(super) fn settle(
         };
         vms.push(VirtualMachine {
             name,
-            nic: NetworkInterface { subnet, private_ip_address, enable_ip_forwarding },
+            nic: NetworkInterface {
+                subnet,
+                private_ip_address,
+                enable_ip_forwarding,
+                secondary_addresses: vec![],
+                overlay: None,
+            },
         });
     }
     vms
@@ -88,7 +104,7 @@ pub(super) fn full(networks: &[VirtualNetwork], subnet: SubnetIndex, at: At<'_>)
         .help("Azure keeps the first four and the last address of each subnet; take a larger subnet")
 }
 
-fn refused(
+pub(super) fn refused(
     networks: &[VirtualNetwork],
     subnet: SubnetIndex,
     address: Ipv4Addr,

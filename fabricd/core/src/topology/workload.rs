@@ -26,10 +26,10 @@ use crate::{
 const NAMESPACES: [&str; 4] = ["default", "kube-node-lease", "kube-public", "kube-system"];
 
 /// Annotation: the pod's address.
-const POD_IP: &str = "fabricd/pod-ip";
+pub(super) const POD_IP: &str = "fabricd/pod-ip";
 
 /// Annotation: the cluster of a manifest, needed where the lab has several.
-const CLUSTER: &str = "fabricd/cluster";
+pub(super) const CLUSTER: &str = "fabricd/cluster";
 
 /// A pod without a node.
 pub(super) struct Draft<'a> {
@@ -53,10 +53,10 @@ impl Draft<'_> {
 }
 
 /// What manifests refer to.
-pub(super) struct Surroundings<'a> {
+pub(super) struct Surroundings<'a, 'c> {
     pub spec: &'a LabSpec,
-    pub lab: &'a str,
-    pub clusters: &'a [&'a ManagedCluster],
+    pub lab: &'c str,
+    pub clusters: &'c [&'c ManagedCluster],
     /// Kubernetes namespaces of each cluster.
     pub namespaces: Vec<BTreeSet<String>>,
 }
@@ -64,7 +64,7 @@ pub(super) struct Surroundings<'a> {
 /// The pods of all manifests, in the order of the file, and the Deployments with the index of their
 /// cluster.
 pub(super) fn drafts<'a>(
-    surroundings: &Surroundings<'a>,
+    surroundings: &Surroundings<'a, '_>,
     problems: &mut Vec<Problem>,
 ) -> (Vec<Draft<'a>>, Vec<(usize, Deployment)>) {
     let mut drafts: Vec<Draft<'a>> = vec![];
@@ -155,7 +155,7 @@ pub(super) fn namespaces(
 /// Names that are taken: kind, cluster, namespace, name, with the place.
 type Taken = BTreeMap<(&'static str, usize, String, String), Span>;
 
-impl Surroundings<'_> {
+impl Surroundings<'_, '_> {
     /// Checks what every manifest has; gives its cluster and namespace.
     fn object(
         &self,
@@ -241,7 +241,7 @@ fn named<'m>(
     name
 }
 
-fn written_cluster(
+pub(super) fn written_cluster(
     metadata: &ObjectMeta,
     at: At<'_>,
     clusters: &[&ManagedCluster],
@@ -260,7 +260,7 @@ fn written_cluster(
 }
 
 /// Refuses annotations of ours that would have no effect. `at` has the `metadata`.
-fn annotations(metadata: &ObjectMeta, at: At<'_>, known: &[&str], problems: &mut Vec<Problem>) {
+pub(super) fn annotations(metadata: &ObjectMeta, at: At<'_>, known: &[&str], problems: &mut Vec<Problem>) {
     let ours = metadata.annotations.iter().flatten().filter(|(key, _)| key.starts_with("fabricd/"));
     for (key, _) in ours.filter(|(key, _)| !known.contains(&key.as_str())) {
         let span = at.key("metadata").key("annotations").key(key).span();

@@ -27,7 +27,7 @@ fn addresses_are_those_of_the_case_study() {
     let pods: Vec<String> = cluster
         .pods
         .iter()
-        .map(|pod| format!("{} {} {}", cluster.pod_place(pod), pod.node, pod.address))
+        .map(|pod| format!("{} {} {}", cluster.pod_place(pod), pod.node, pod.address.unwrap()))
         .collect();
     assert_eq!(
         pods,

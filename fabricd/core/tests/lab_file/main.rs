@@ -2,6 +2,7 @@
 
 mod diagnostics;
 mod kubenet;
+mod network_plugins;
 mod properties;
 mod schema;
 mod text;

@@ -33,7 +33,7 @@ fn deployment(name: &str, replicas: u32) -> String {
 }
 
 fn placements(cluster: &ManagedCluster) -> Vec<(&str, usize, String)> {
-    cluster.pods.iter().map(|pod| (pod.name.as_str(), pod.node, pod.address.to_string())).collect()
+    cluster.pods.iter().map(|pod| (pod.name.as_str(), pod.node, pod.address.unwrap().to_string())).collect()
 }
 
 #[test]
@@ -45,7 +45,7 @@ fn a_lab_of_a_cluster_alone_gets_the_defaults_of_aks() {
     assert_eq!(network.subnets[0].name, "aks-subnet");
     assert_eq!(network.subnets[0].address_prefix.to_string(), "10.224.0.0/16");
     let cluster = &lab.managed_clusters[0];
-    assert_eq!(cluster.pod_cidr.to_string(), "10.244.0.0/16");
+    assert_eq!(cluster.pod_cidr.unwrap().to_string(), "10.244.0.0/16");
     assert_eq!(cluster.service_cidr.to_string(), "10.0.0.0/16");
     assert_eq!(cluster.dns_service_ip.to_string(), "10.0.0.10");
     assert_eq!(cluster.agent_pools[0].max_pods, 110);
@@ -79,7 +79,7 @@ fn nodes_come_in_the_order_of_pools_and_around_pinned_vms() {
         ]
     );
     let blocks: Vec<String> =
-        lab.managed_clusters[0].nodes.iter().map(|node| node.pod_cidr.to_string()).collect();
+        lab.managed_clusters[0].nodes.iter().map(|node| node.pod_cidr.unwrap().to_string()).collect();
     assert_eq!(blocks, ["10.244.0.0/24", "10.244.1.0/24", "10.244.2.0/24"]);
 }
 

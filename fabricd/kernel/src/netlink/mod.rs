@@ -6,6 +6,7 @@
 
 pub(crate) mod address;
 mod batch;
+pub(crate) mod connected_route;
 mod dump;
 pub(crate) mod generation;
 pub(crate) mod link;

@@ -55,6 +55,7 @@ fn message(route: &Route) -> RouteMessage {
             message.header.scope = RouteScope::Link;
             message.attributes.push(RouteAttribute::Oif(link.index));
         }
+        NextHop::LinkGlobal(link) => message.attributes.push(RouteAttribute::Oif(link.index)),
         NextHop::Blackhole => message.header.kind = RouteType::BlackHole,
     }
     if route.metric != 0 {
@@ -122,6 +123,9 @@ pub(crate) fn read(message: RouteMessage, link_name: impl Fn(u32) -> Option<IfNa
             Some(NextHop::Via { gateway, link, onlink: header.flags.contains(RouteFlags::Onlink) })
         }
         (RouteType::Unicast, None, Some(link)) if on_link => Some(NextHop::Link(link)),
+        (RouteType::Unicast, None, Some(link)) if header.scope == RouteScope::Universe => {
+            Some(NextHop::LinkGlobal(link))
+        }
         _ => None,
     };
     let protocol = if next_hop.is_some() { header.protocol.into() } else { 0 };

@@ -1,8 +1,8 @@
 //! Each kind of object: made, read back as it was made, seen by the usual tools, and removed.
 
 use fabric_core::object::{
-    Address, Bridge, LinkRef, MAIN_TABLE, Mac, Neighbour, NeighbourKind, NextHop, Object, PROTOCOL_BOOT,
-    PROTOCOL_STATIC, Port, Program, Route, Rule, Ruleset, Sysctl, Up, Vxlan,
+    Address, Bridge, LinkRef, MAIN_TABLE, Mac, Neighbour, NeighbourKind, NextHop, NoConnectedRoute, Object,
+    PROTOCOL_BOOT, PROTOCOL_STATIC, Port, Program, Route, Rule, Ruleset, Sysctl, Up, Vxlan,
 };
 use fabric_core::{name::IfName, place::Place};
 use serde_json::Value;
@@ -17,6 +17,7 @@ crate::tests!(
     vxlans,
     ups,
     addresses,
+    connected_routes,
     routes,
     ipv6,
     rules,
@@ -169,6 +170,26 @@ fn route(destination: &str, next_hop: NextHop) -> Route {
 
 fn via(gateway: &str, onlink: bool) -> NextHop {
     NextHop::Via { gateway: gateway.parse().unwrap(), link: eth0(), onlink }
+}
+
+/// As in a pod of Azure CNI: the address has its prefix length, and no route comes of it.
+fn connected_routes() {
+    let absence = NoConnectedRoute { link: eth0(), address: "10.244.0.15/24".parse().unwrap() };
+    let global = Route {
+        table: MAIN_TABLE,
+        destination: "10.224.0.9/32".parse().unwrap(),
+        metric: 0,
+        next_hop: NextHop::LinkGlobal(eth0()),
+        protocol: PROTOCOL_STATIC,
+        source: None,
+    };
+    let objects = vec![(pod(), Object::NoConnectedRoute(absence)), (pod(), Object::Route(global))];
+    check(connected(), objects, |lab| {
+        let routes = lab.inside(&pod(), &["ip", "route"]);
+        assert_eq!(routes.trim_end(), "10.224.0.9 dev eth0 proto static");
+        let address = lab.inside(&pod(), &["ip", "address", "show", "eth0"]);
+        assert!(address.contains("inet 10.244.0.15/24 scope global eth0"), "{address}");
+    });
 }
 
 fn routes() {

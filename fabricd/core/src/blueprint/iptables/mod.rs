@@ -1,5 +1,6 @@
 //! The rules on a node, as `iptables-save` prints them: one file for each component that writes some.
 
+mod cns;
 mod guest_agent;
 mod ip_masq_agent;
 mod kube_proxy;
@@ -13,18 +14,30 @@ use std::{
 
 use crate::{
     object::{Object, Program, Ruleset},
-    topology::ManagedCluster,
+    topology::{ManagedCluster, NetworkPlugin, Node, Topology},
 };
 
-/// The rules of a kubenet node of `cluster`.
-pub fn node(cluster: &ManagedCluster) -> Object {
+/// The rules of a node of `cluster`.
+pub fn node(topology: &Topology, cluster: &ManagedCluster, node: &Node) -> Object {
     // The order of these calls is the order of the rules in the chains that they share: kube-proxy
     // puts its jumps first, ip-masq-agent and AKS' bootstrap append theirs (aks-facts 3.3).
     let mut rules = Rules::default();
     kube_proxy::write(&mut rules, cluster);
     kubelet::write(&mut rules);
     guest_agent::write(&mut rules);
-    ip_masq_agent::write(&mut rules, &[cluster.pod_cidr]);
+    match cluster.network_plugin {
+        NetworkPlugin::Kubenet | NetworkPlugin::NodeSubnet | NetworkPlugin::Overlay => {
+            ip_masq_agent::write(&mut rules, &ip_masq_agent::non_masquerade_cidrs(topology, cluster));
+        }
+        NetworkPlugin::PodSubnet => {
+            if let Some(pods) = cluster.agent_pools[node.pool].pod_subnet {
+                let pod_subnet = topology.subnet(pods).address_prefix;
+                cns::write(&mut rules, pod_subnet, node.nic.private_ip_address);
+            }
+        }
+        // Whoever brings a plugin says what leaves a node, and how.
+        NetworkPlugin::None => {}
+    }
     Object::Ruleset(Ruleset { program: Program::Iptables, text: Arc::from(rules.render()) })
 }
 

@@ -15,7 +15,13 @@ use crate::{
 const SUBNET: SubnetIndex = SubnetIndex { virtual_network: 0, subnet: 0 };
 
 fn nic(address: [u8; 4], enable_ip_forwarding: bool) -> NetworkInterface {
-    NetworkInterface { subnet: SUBNET, private_ip_address: Ipv4Addr::from(address), enable_ip_forwarding }
+    NetworkInterface {
+        subnet: SUBNET,
+        private_ip_address: Ipv4Addr::from(address),
+        enable_ip_forwarding,
+        secondary_addresses: vec![],
+        overlay: None,
+    }
 }
 
 fn pod(name: &str, namespace: &str, address: [u8; 4]) -> Pod {
@@ -26,7 +32,14 @@ fn pod(name: &str, namespace: &str, address: [u8; 4]) -> Pod {
     .unwrap();
     let (namespace, name) = (namespace.to_owned(), name.to_owned());
     let address = Ipv4Addr::from(address);
-    Pod { namespace, name, node: 0, address, host_network: false, manifest: Box::new(manifest) }
+    Pod {
+        namespace,
+        name,
+        node: 0,
+        address: Some(address),
+        host_network: false,
+        manifest: Box::new(manifest),
+    }
 }
 
 /// A kubenet cluster with one node, a VM, a gateway and a site.
@@ -41,21 +54,23 @@ pub fn topology() -> Topology {
         name: "aks".into(),
         kubernetes_version: "1.30".into(),
         network_plugin: NetworkPlugin::Kubenet,
-        pod_cidr: "10.244.0.0/16".parse().unwrap(),
+        pod_cidr: "10.244.0.0/16".parse().ok(),
         service_cidr: "10.0.0.0/16".parse().unwrap(),
         dns_service_ip: Ipv4Addr::new(10, 0, 0, 10),
+        non_masquerade_cidrs: vec![],
         agent_pools: vec![AgentPool {
             name: "nodepool1".into(),
             scale_set: "aks-nodepool1-11743156-vmss".into(),
             count: 1,
             max_pods: 110,
             subnet: SUBNET,
+            pod_subnet: None,
         }],
         nodes: vec![Node {
             name: node,
             pool: 0,
             nic: nic([10, 224, 0, 4], true),
-            pod_cidr: "10.244.0.0/24".parse().unwrap(),
+            pod_cidr: "10.244.0.0/24".parse().ok(),
         }],
         pods: vec![
             pod("b", "web", [10, 244, 0, 7]),

@@ -95,6 +95,11 @@ pub(crate) fn read(message: LinkMessage) -> Option<SeenLink> {
 }
 
 impl SeenLink {
+    /// Whether the link is up.
+    pub(crate) fn is_up(&self) -> bool {
+        self.flags.contains(LinkFlags::Up)
+    }
+
     /// What stands in the blueprint for this link alone: all but veth pairs, which have two ends.
     pub(crate) fn objects(&self, link_named: impl Fn(u32) -> Option<LinkRef>) -> Vec<Object> {
         let mut objects = Vec::new();
@@ -117,7 +122,7 @@ impl SeenLink {
         if let Some(bridge) = self.bridge.and_then(link_named) {
             objects.push(Object::Port(Port { link: self.link.clone(), bridge }));
         }
-        if self.flags.contains(LinkFlags::Up) {
+        if self.is_up() {
             objects.push(Object::Up(Up {
                 link: self.link.clone(),
                 promiscuous: self.flags.contains(LinkFlags::Promisc),
