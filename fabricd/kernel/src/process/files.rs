@@ -31,6 +31,12 @@ pub(super) fn put(files: &[(String, String)], room: &Path) -> io::Result<()> {
     Ok(umount2(room, MntFlags::MNT_DETACH)?)
 }
 
+/// Makes `directory` empty, for this process and its children.
+pub(super) fn empty(directory: &Path) -> io::Result<()> {
+    let flags = MsFlags::MS_NOSUID | MsFlags::MS_NODEV | MsFlags::MS_RDONLY;
+    Ok(mount(Some("tmpfs"), directory, Some("tmpfs"), flags, Some("mode=755"))?)
+}
+
 /// Follows symbolic links: it is the file at their end that is covered.
 fn cover(path: &str, contents: &str, source: &Path) -> io::Result<()> {
     fs::write(source, contents)?;

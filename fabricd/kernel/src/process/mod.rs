@@ -30,6 +30,9 @@ pub struct Entry {
     /// Whether everything that the command starts must end with it, as in a container. Without, the
     /// command is the shim's own process: for programs that start nothing, such as `ping`.
     pub contained: bool,
+    /// Whether the names of the lab's namespaces are there under `/run/netns`, as a node has those of its
+    /// pods; a pod has none.
+    pub sees_namespaces: bool,
     /// Whether standard input is a terminal that the command shall be in control of.
     pub terminal: bool,
     /// The program, looked for in `PATH`, and its arguments.

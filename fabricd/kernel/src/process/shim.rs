@@ -90,6 +90,9 @@ fn enter(entry: &Entry, parent: i32) -> Result<(), Failure> {
     // The names of all other places are of no use in here, so their directory can hold the files.
     let room = entry.netns.parent().unwrap_or(Path::new("/mnt"));
     files::put(&entry.files, room).map_err(|error| ("make room for files", error))?;
+    if !entry.sees_namespaces {
+        files::empty(room).map_err(|error| ("hide the names of namespaces", error))?;
+    }
     // Without seccomp the few programs that mind say so themselves.
     let _ = user_change::answer();
     chdir("/").map_err(failed("change to /"))

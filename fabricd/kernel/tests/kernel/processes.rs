@@ -44,6 +44,7 @@ fn entry(lab: &Lab, contained: bool, words: &[&str]) -> Entry {
         hostname: "web".into(),
         files: Vec::new(),
         contained,
+        sees_namespaces: true,
         terminal: false,
         command: words.iter().map(|&word| word.to_owned()).collect(),
         environment: Vec::new(),
