@@ -136,12 +136,7 @@ fn an_interrupt_ends_with_a_summary() {
             Background::start(&mut session.command(&command)).wait_for("listening on", places.len());
         let ended = capture.interrupt();
         assert_eq!(ended.status.code(), Some(0), "{}", ended.stderr);
-        assert_eq!(
-            ended.stderr.matches("packets received by filter").count(),
-            places.len(),
-            "{}",
-            ended.stderr
-        );
+        assert_eq!(ended.stderr.matches(" received by filter").count(), places.len(), "{}", ended.stderr);
     }
 }
 
