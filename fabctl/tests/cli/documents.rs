@@ -5,7 +5,7 @@ use std::{
     io::Write as _,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
-    thread::sleep,
+    thread::yield_now,
     time::{Duration, Instant},
 };
 
@@ -199,7 +199,7 @@ fn wait_for(file: &Path) -> String {
             Ok(text) if text.ends_with('\n') => return text.trim().to_owned(),
             _ => assert!(begin.elapsed() < Duration::from_secs(30), "{} does not come", file.display()),
         }
-        sleep(Duration::from_millis(5));
+        yield_now();
     }
 }
 
@@ -219,7 +219,7 @@ fn interrupt(lab: &Lab, mut child: Child) {
     let begin = Instant::now();
     while is_running(&background) || is_running(&foreground) {
         assert!(begin.elapsed() < Duration::from_secs(30));
-        sleep(Duration::from_millis(5));
+        yield_now();
     }
     assert_eq!(fs::read_dir(lab.at("tmp")).unwrap().count(), 0);
 }
