@@ -16,6 +16,7 @@ mod platform;
 mod sysctls;
 mod underlay;
 mod virtual_machine;
+mod virtual_network;
 mod virtual_switch;
 
 use std::{collections::BTreeMap, fmt, net::IpAddr, sync::Arc};
@@ -51,7 +52,13 @@ pub fn draw(topology: &Topology, machine: Machine) -> Blueprint {
         on_premises::draw(&mut blueprint, topology, number, machine);
     }
     for (place, name, nic) in topology.azure_vms() {
-        virtual_machine::draw(&mut blueprint, topology, &place, nic, machine);
+        virtual_machine::draw(
+            &mut blueprint,
+            topology,
+            (&place, nic),
+            topology.routes_packets(&place),
+            machine,
+        );
         azure_host::draw(&mut blueprint, topology, &addresses, (&place, name, nic), machine);
     }
     for cluster in &topology.managed_clusters {

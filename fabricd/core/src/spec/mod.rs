@@ -14,6 +14,7 @@ mod mistake;
 pub mod network_value;
 mod not_built;
 pub mod problem;
+pub mod route_table;
 mod scalar;
 mod schema;
 pub(crate) mod suggest;

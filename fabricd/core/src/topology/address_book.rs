@@ -105,7 +105,8 @@ mod tests {
     fn the_smallest_subnet_has_three_addresses() {
         let prefix: Ipv4Net = "10.0.0.0/29".parse().unwrap();
         let subnets = vec![Subnet { name: "s".into(), address_prefix: prefix, route_table: None }];
-        let networks = [VirtualNetwork { name: "v".into(), address_prefixes: vec![prefix], subnets }];
+        let networks =
+            [VirtualNetwork { name: "v".into(), address_prefixes: vec![prefix], subnets, peerings: vec![] }];
         let at = SubnetIndex { virtual_network: 0, subnet: 0 };
         let mut book = AddressBook::of(&networks);
         let address = |last| Ipv4Addr::new(10, 0, 0, last);

@@ -5,10 +5,9 @@ use std::{collections::BTreeSet, net::Ipv4Addr};
 use super::{
     ManagedCluster, NetworkPlugin, Pod, SubnetIndex, Topology, VirtualNetwork,
     address_book::AddressBook,
-    address_range::overlap,
-    gateway, ip_masq_agent,
+    connected_ranges, gateway, ip_masq_agent,
     managed_cluster::{Clusters, Unpopulated},
-    on_premises, pod_address,
+    on_premises, peering, pod_address,
     pod_subnet::Placed,
     route_table, scheduler, virtual_machine, virtual_network,
     workload::{self, Draft},
@@ -49,6 +48,8 @@ fn try_resolve(spec: &LabSpec, problems: &mut Vec<Problem>) -> Option<Topology> 
     let lab = name.as_ref().map_or("lab", LabName::as_str);
 
     let mut networks = virtual_network::resolve(spec, problems);
+    let mut route_tables = route_table::resolve(spec, &mut networks, problems);
+    peering::resolve(spec, &mut networks, problems);
     let managed_subnets = add_managed_networks(spec, lab, &mut networks);
     let mut book = AddressBook::of(&networks);
     let vm_drafts = virtual_machine::draft(spec, &networks, &mut book, problems);
@@ -70,22 +71,23 @@ fn try_resolve(spec: &LabSpec, problems: &mut Vec<Problem>) -> Option<Topology> 
     let virtual_machines =
         virtual_machine::settle(vm_drafts, &networks, is_node, &pod_subnets, &mut book, problems);
     let gateways: Vec<_> = gateways.into_iter().flatten().collect();
+    peering::check_gateways(spec, &networks, &gateways, problems);
     check_ports(spec, virtual_machines.len() + node_names.len() + gateways.len(), problems);
 
     let managed_clusters = populate(spec, lab, name.as_ref(), clusters, (&networks, &mut book), problems);
-    let mut topology = Topology {
+    if problems.is_empty() {
+        route_table::serve_kubenet(spec, lab, &managed_clusters, &mut networks, &mut route_tables, problems);
+    }
+    let topology = Topology {
         lab: name?,
         virtual_networks: networks,
-        route_tables: vec![],
+        route_tables,
         virtual_network_gateways: gateways,
         on_premises: sites,
         virtual_machines,
         managed_clusters,
     };
-    check_services_and_sites(spec, &topology, problems);
-    if problems.is_empty() {
-        attach_route_tables(&mut topology);
-    }
+    connected_ranges::check(spec, &topology, problems);
     Some(topology)
 }
 
@@ -108,6 +110,7 @@ fn check_sizes(spec: &LabSpec, problems: &mut Vec<Problem>) -> Option<()> {
     let (lab, at) = (&spec.lab.value, spec.lab.at());
     let sections = [
         ("virtualNetworks", lab.virtual_networks.len()),
+        ("routeTables", lab.route_tables.len()),
         ("managedClusters", lab.managed_clusters.len()),
         ("virtualMachines", lab.virtual_machines.len()),
         ("virtualNetworkGateways", lab.virtual_network_gateways.len()),
@@ -281,45 +284,4 @@ fn too_long(draft: &Draft<'_>, place: &Place) -> Problem {
     );
     Problem::new(draft.at.key("metadata").key("name").span(), message)
         .help("they make up a file name, which has at most 255; shorten one of them")
-}
-
-/// Services of a cluster must not have addresses of a site that its VNet is connected to. (Pods may:
-/// kubenet hides them behind their node.) Source: AKS "configure-kubenet", IP address planning.
-fn check_services_and_sites(spec: &LabSpec, topology: &Topology, problems: &mut Vec<Problem>) {
-    for (index, cluster) in topology.managed_clusters.iter().enumerate() {
-        let Some(home) = cluster.agent_pools.first().map(|pool| pool.subnet.virtual_network) else {
-            continue;
-        };
-        let connected = topology
-            .on_premises
-            .iter()
-            .filter(|site| topology.virtual_network_gateways[site.gateway].subnet.virtual_network == home);
-        for (site, prefix) in
-            connected.flat_map(|site| site.address_prefixes.iter().map(move |it| (site, it)))
-        {
-            if overlap(cluster.service_cidr, *prefix) {
-                let at =
-                    spec.lab.at().key("managedClusters").item(index).key("networkProfile").key("serviceCidr");
-                let message = format!(
-                    "serviceCidr {} overlaps {prefix} of the site `{}`",
-                    cluster.service_cidr, site.name
-                );
-                problems.push(
-                    Problem::new(at.span(), message)
-                        .help("pods could not reach the site; take a range that no connected network uses"),
-                );
-            }
-        }
-    }
-}
-
-fn attach_route_tables(topology: &mut Topology) {
-    let clusters = topology.managed_clusters.iter();
-    for cluster in clusters.filter(|cluster| cluster.network_plugin == NetworkPlugin::Kubenet) {
-        let index = topology.route_tables.len();
-        topology.route_tables.push(route_table::of_cluster(topology.lab.as_str(), cluster));
-        for SubnetIndex { virtual_network, subnet } in cluster.agent_pools.iter().map(|pool| pool.subnet) {
-            topology.virtual_networks[virtual_network].subnets[subnet].route_table = Some(index);
-        }
-    }
 }

@@ -57,6 +57,7 @@ fn message(route: &Route) -> RouteMessage {
         }
         NextHop::LinkGlobal(link) => message.attributes.push(RouteAttribute::Oif(link.index)),
         NextHop::Blackhole => message.header.kind = RouteType::BlackHole,
+        NextHop::Throw => message.header.kind = RouteType::Throw,
     }
     if route.metric != 0 {
         message.attributes.push(RouteAttribute::Priority(route.metric));
@@ -119,6 +120,7 @@ pub(crate) fn read(message: RouteMessage, link_name: impl Fn(u32) -> Option<IfNa
     let next_hop = match (header.kind, gateway, link) {
         _ if odd => None,
         (RouteType::BlackHole, ..) => Some(NextHop::Blackhole),
+        (RouteType::Throw, ..) => Some(NextHop::Throw),
         (RouteType::Unicast, Some(gateway), Some(link)) => {
             Some(NextHop::Via { gateway, link, onlink: header.flags.contains(RouteFlags::Onlink) })
         }
