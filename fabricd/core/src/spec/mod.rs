@@ -6,6 +6,7 @@
 
 mod diagnostic;
 mod document;
+pub mod edit;
 pub mod ip_masq_agent;
 pub mod lab;
 pub mod limits;
@@ -35,7 +36,7 @@ use self::{
     problem::{Problem, Span},
     tree::{At, Node},
 };
-use crate::topology::{self, Topology};
+use crate::topology::{self, Rollout, Standing, Topology};
 
 /// One lab file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -110,8 +111,20 @@ pub enum Workload {
 /// # Errors
 /// Every mistake that was found, in the order of the files.
 pub fn load(sources: &[Source]) -> Result<Topology, Vec<Diagnostic>> {
+    load_onto(sources, &Standing::default(), &Rollout::default())
+}
+
+/// As [`load`], for a lab that is running: who stays keeps what `standing` says.
+///
+/// # Errors
+/// As [`load`].
+pub fn load_onto(
+    sources: &[Source],
+    standing: &Standing,
+    rollout: &Rollout,
+) -> Result<Topology, Vec<Diagnostic>> {
     let (spec, mut problems) = read(sources);
-    let topology = spec.and_then(|spec| match topology::resolve(&spec) {
+    let topology = spec.and_then(|spec| match topology::resolve(&spec, standing, rollout) {
         Ok(topology) => Some(topology),
         Err(more) => {
             problems.extend(more);

@@ -24,6 +24,7 @@ mod resource_name;
 pub mod route_table;
 pub mod scale_set;
 mod scheduler;
+mod standing;
 mod unique;
 mod virtual_machine;
 mod virtual_network;
@@ -34,7 +35,10 @@ use std::net::Ipv4Addr;
 use ipnet::Ipv4Net;
 use k8s_openapi::api::{apps::v1::Deployment, core::v1::Pod as PodManifest};
 
-pub use self::resolve::{AZURE_VMS_MAX, resolve};
+pub use self::{
+    resolve::{AZURE_VMS_MAX, resolve},
+    standing::{Rollout, Standing},
+};
 pub use crate::spec::lab::GatewayType;
 use crate::{name::LabName, place::Place};
 
@@ -294,6 +298,8 @@ pub struct Node {
     pub name: String,
     /// Its pool, as an index into [`ManagedCluster::agent_pools`].
     pub pool: usize,
+    /// Its version of Kubernetes, such as `1.30`.
+    pub kubernetes_version: String,
     /// Its NIC.
     pub nic: NetworkInterface,
     /// Its share of the cluster's pod CIDR, if that has one.

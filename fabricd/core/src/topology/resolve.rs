@@ -33,16 +33,20 @@ const FILE_NAME_MAX: usize = 255;
 /// # Errors
 /// Every mistake that was found. An object whose own mistake was noted by [`crate::spec::read`] causes no
 /// further ones.
-pub fn resolve(spec: &LabSpec) -> Result<Topology, Vec<Problem>> {
+pub fn resolve(spec: &LabSpec, standing: &Standing, rollout: &Rollout) -> Result<Topology, Vec<Problem>> {
     let mut problems = vec![];
-    let topology = try_resolve(spec, &mut problems);
+    let topology = try_resolve(spec, (standing, rollout), &mut problems);
     match topology {
         Some(topology) if problems.is_empty() => Ok(topology),
         _ => Err(problems),
     }
 }
 
-fn try_resolve(spec: &LabSpec, problems: &mut Vec<Problem>) -> Option<Topology> {
+fn try_resolve(
+    spec: &LabSpec,
+    (standing, rollout): (&Standing, &Rollout),
+    problems: &mut Vec<Problem>,
+) -> Option<Topology> {
     check_sizes(spec, problems)?;
     let name = lab_name(spec, problems);
     let lab = name.as_ref().map_or("lab", LabName::as_str);

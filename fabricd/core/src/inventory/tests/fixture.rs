@@ -69,6 +69,7 @@ pub fn topology() -> Topology {
         nodes: vec![Node {
             name: node,
             pool: 0,
+            kubernetes_version: "1.30".into(),
             nic: nic([10, 224, 0, 4], true),
             pod_cidr: "10.244.0.0/24".parse().ok(),
         }],
