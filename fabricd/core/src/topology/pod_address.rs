@@ -33,7 +33,8 @@ pub(super) fn assign(
     let mut taken: BTreeMap<Ipv4Addr, &str> = BTreeMap::new();
     for (index, draft) in drafts.iter().enumerate() {
         let (Some((address, span)), Some(_)) = (draft.pinned, placed[index]) else { continue };
-        if let Some(help) = unusable(cluster.network_plugin, address) {
+        let node = placed[index].map(|node| &cluster.nodes[node]);
+        if let Some(help) = node.and_then(|node| unusable(cluster.network_plugin, node, address)) {
             let message = format!("a pod cannot have {address}");
             problems.push(Problem::new(span, message).help(help));
         } else if let Some(other) = taken.get(&address) {
@@ -59,7 +60,10 @@ pub(super) fn assign(
 }
 
 /// Why no pod can have this address of its node's range.
-fn unusable(plugin: NetworkPlugin, address: Ipv4Addr) -> Option<&'static str> {
+fn unusable(plugin: NetworkPlugin, node: &Node, address: Ipv4Addr) -> Option<&'static str> {
+    if node.nic.secondary_blocks.first().is_some_and(|block| block.network() == address) {
+        return Some("the first address of a node's blocks is the node's own");
+    }
     let last = address.octets()[3];
     match plugin {
         NetworkPlugin::Kubenet if !(first(plugin)..=LAST).contains(&last) => {
@@ -75,7 +79,8 @@ fn unusable(plugin: NetworkPlugin, address: Ipv4Addr) -> Option<&'static str> {
 /// A node's addresses for pods, of which some may be taken.
 struct Free<'a> {
     addresses: Box<dyn Iterator<Item = Ipv4Addr> + 'a>,
-    /// With a pod subnet the first free one is the primary address of the batch, which no pod gets.
+    /// With a pod subnet the first free one is the primary address of the batch or of the blocks, which no
+    /// pod gets.
     keep_first: bool,
 }
 
@@ -87,7 +92,7 @@ impl<'a> Free<'a> {
                 Box::new((first(plugin)..=LAST).map(move |host| Ipv4Addr::from(base + u32::from(host))))
             }
             (NetworkPlugin::None, _) => Box::new(std::iter::empty()),
-            _ => Box::new(node.nic.secondary_addresses.iter().copied()),
+            _ => Box::new(node.nic.pod_addresses()),
         };
         Self { addresses, keep_first: plugin == NetworkPlugin::PodSubnet }
     }

@@ -6,11 +6,12 @@ use super::{
     ManagedCluster, NetworkPlugin, Pod, SubnetIndex, Topology, VirtualNetwork,
     address_book::AddressBook,
     address_range::overlap,
-    gateway, ip_masq_agent,
-    managed_cluster::{Clusters, Unpopulated},
-    on_premises, pod_address,
+    ground::Ground,
+    ip_masq_agent,
+    managed_cluster::Unpopulated,
+    node, pod_address,
     pod_subnet::Placed,
-    route_table, scheduler, virtual_machine, virtual_network,
+    route_table, scheduler, shortage, virtual_machine,
     workload::{self, Draft},
 };
 use crate::{
@@ -48,19 +49,15 @@ fn try_resolve(spec: &LabSpec, problems: &mut Vec<Problem>) -> Option<Topology> 
     let name = lab_name(spec, problems);
     let lab = name.as_ref().map_or("lab", LabName::as_str);
 
-    let mut networks = virtual_network::resolve(spec, problems);
-    let managed_subnets = add_managed_networks(spec, lab, &mut networks);
-    let mut book = AddressBook::of(&networks);
-    let vm_drafts = virtual_machine::draft(spec, &networks, &mut book, problems);
-    let gateways = gateway::resolve(spec, &networks, &mut book, problems);
-    let sites = on_premises::resolve(spec, &networks, &gateways, problems);
-
-    let mut rules = Clusters::of(spec, lab);
-    let clusters: Vec<Unpopulated> = (0..spec.lab.value.managed_clusters.len())
-        .map(|index| {
-            rules.resolve(index, &networks, managed_subnets.get(index).copied(), &mut book, problems)
-        })
-        .collect();
+    let mut ground = Ground::of(spec, lab, problems);
+    for cluster in &mut ground.clusters {
+        cluster.complete &= node::limits(cluster, problems);
+    }
+    let demands = ground.demands(&[]);
+    shortage::tell(&demands, &mut ground.clusters, problems);
+    let Ground { networks, mut book, vm_drafts, gateways, sites, clusters } = ground;
+    let clusters: Vec<Unpopulated> =
+        clusters.into_iter().map(|cluster| cluster.make(&networks, &mut book, problems)).collect();
     let node_names: BTreeSet<String> =
         clusters.iter().flat_map(|it| &it.cluster.nodes).map(|node| node.name.to_ascii_lowercase()).collect();
     let is_node = |name: &str| node_names.contains(&name.to_ascii_lowercase());
@@ -89,7 +86,7 @@ fn try_resolve(spec: &LabSpec, problems: &mut Vec<Problem>) -> Option<Topology> 
     Some(topology)
 }
 
-fn lab_name(spec: &LabSpec, problems: &mut Vec<Problem>) -> Option<LabName> {
+pub(super) fn lab_name(spec: &LabSpec, problems: &mut Vec<Problem>) -> Option<LabName> {
     let at = spec.lab.at().key("metadata").key("name");
     let Some(name) = spec.lab.value.metadata.as_ref().and_then(|metadata| metadata.name.as_ref()) else {
         if !at.is_lost() {
@@ -104,7 +101,7 @@ fn lab_name(spec: &LabSpec, problems: &mut Vec<Problem>) -> Option<LabName> {
 }
 
 /// Keeps the work bounded: what follows compares some entries with all others.
-fn check_sizes(spec: &LabSpec, problems: &mut Vec<Problem>) -> Option<()> {
+pub(super) fn check_sizes(spec: &LabSpec, problems: &mut Vec<Problem>) -> Option<()> {
     let (lab, at) = (&spec.lab.value, spec.lab.at());
     let sections = [
         ("virtualNetworks", lab.virtual_networks.len()),
@@ -129,16 +126,6 @@ fn check_sizes(spec: &LabSpec, problems: &mut Vec<Problem>) -> Option<()> {
         limit(at.key("addressPrefixes"), site.address_prefixes.len());
     }
     (problems.len() == before).then_some(())
-}
-
-/// Without any VNet in the file, each cluster gets the one that AKS would make.
-fn add_managed_networks(spec: &LabSpec, lab: &str, networks: &mut Vec<VirtualNetwork>) -> Vec<SubnetIndex> {
-    if !spec.lab.at().key("virtualNetworks").is_unwritten() {
-        return vec![];
-    }
-    let clusters = &spec.lab.value.managed_clusters;
-    networks.extend(clusters.iter().map(|cluster| virtual_network::managed_default(lab, &cluster.name)));
-    (0..networks.len()).map(|virtual_network| SubnetIndex { virtual_network, subnet: 0 }).collect()
 }
 
 /// A pod subnet has pods only: AKS delegates it to itself.

@@ -8,10 +8,13 @@ use std::{collections::BTreeMap, net::Ipv4Addr};
 use k8s_openapi::api::core::v1::PodSpec;
 
 use super::{ManagedCluster, NetworkPlugin, Node, workload::Draft};
-use crate::spec::{
-    limits::DIAGNOSTICS_MAX,
-    problem::Problem,
-    suggest::{advice, quoted},
+use crate::{
+    address_plan::Mode,
+    spec::{
+        limits::DIAGNOSTICS_MAX,
+        problem::Problem,
+        suggest::{advice, quoted},
+    },
 };
 
 /// The index of a node for each of `drafts`, all of `cluster`; `None`, with a problem, if there is none.
@@ -77,11 +80,21 @@ fn wish(
         let message = "a pod with `hostNetwork: true` has its node's address";
         return Err(Problem::new(span, message).help("remove the annotation"));
     }
-    // With a pod subnet any node gets any address, and a plugin of one's own may do what it likes.
-    if matches!(cluster.network_plugin, NetworkPlugin::PodSubnet | NetworkPlugin::None) {
+    let home = cluster.nodes.iter().position(|node| gives(node, address));
+    let anywhere = match cluster.network_plugin {
+        // A plugin of one's own may do what it likes.
+        NetworkPlugin::None => true,
+        // In batches any node gets any address.
+        NetworkPlugin::PodSubnet if home.is_none() => match named {
+            Some(node) => takes_any(cluster, node),
+            None => (0..cluster.nodes.len()).any(|node| takes_any(cluster, node)),
+        },
+        _ => false,
+    };
+    if anywhere {
         return Ok(named);
     }
-    let Some(home) = cluster.nodes.iter().position(|node| gives(node, address)) else {
+    let Some(home) = home else {
         let help = match (cluster.nodes.first(), cluster.nodes.last()) {
             (Some(first), Some(last)) => format!("its nodes have {} to {}", given(first), given(last)),
             _ => "it has no nodes".to_owned(),
@@ -105,16 +118,34 @@ fn wish(
 
 /// Whether the node gives `address` to a pod.
 fn gives(node: &Node, address: Ipv4Addr) -> bool {
+    let nic = &node.nic;
     match node.pod_cidr {
         Some(pod_cidr) => pod_cidr.contains(&address),
-        None => node.nic.secondary_addresses.binary_search(&address).is_ok(),
+        None => {
+            nic.secondary_addresses.binary_search(&address).is_ok()
+                || nic.secondary_blocks.iter().any(|block| block.contains(&address))
+        }
     }
+}
+
+/// Whether the node gets the addresses that its pods want: it has neither reserved any nor blocks.
+fn takes_any(cluster: &ManagedCluster, node: usize) -> bool {
+    cluster.agent_pools[cluster.nodes[node].pool].mode == Mode::PodSubnet
+}
+
+/// Whether the address that is in writing for the pod, if there is one, can be on the node.
+fn can_have(cluster: &ManagedCluster, draft: &Draft<'_>, node: usize) -> bool {
+    let Some((address, _)) = draft.pinned else { return true };
+    cluster.network_plugin != NetworkPlugin::PodSubnet
+        || takes_any(cluster, node)
+        || gives(&cluster.nodes[node], address)
 }
 
 /// The addresses that the node gives to pods, for messages.
 fn given(node: &Node) -> String {
-    let addresses = &node.nic.secondary_addresses;
-    match (node.pod_cidr, addresses.first(), addresses.last()) {
+    let mut addresses = node.nic.pod_addresses();
+    let first = addresses.next();
+    match (node.pod_cidr, first, addresses.last().or(first)) {
         (Some(pod_cidr), ..) => pod_cidr.to_string(),
         (None, Some(first), Some(last)) => format!("{first}–{last}"),
         _ => "none".to_owned(),
@@ -145,7 +176,10 @@ fn choose(cluster: &ManagedCluster, draft: &Draft<'_>, load: &[u32]) -> Result<u
         return Err(Problem::new(span, format!("no node of the cluster `{}` fits the node selector", cluster.name))
             .help("labels that nodes have: kubernetes.io/hostname, kubernetes.io/os, kubernetes.io/arch, agentpool, kubernetes.azure.com/agentpool"));
     }
-    let free = fitting.iter().copied().filter(|&node| load[node] < max_pods(cluster, node));
+    let free = fitting
+        .iter()
+        .copied()
+        .filter(|&node| load[node] < max_pods(cluster, node) && can_have(cluster, draft, node));
     free.min_by_key(|&node| (load[node], node)).ok_or_else(|| {
         let room: u64 = fitting.iter().map(|&node| u64::from(max_pods(cluster, node))).sum();
         let message = format!("there is no room for the pod: nodes that it fits take {room} pods in all");

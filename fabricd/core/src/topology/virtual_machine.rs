@@ -15,8 +15,8 @@ use crate::spec::{LabSpec, problem::Problem, tree::At};
 pub(super) struct Draft<'a> {
     name: String,
     at: At<'a>,
-    subnet: SubnetIndex,
-    address: Option<Ipv4Addr>,
+    pub subnet: SubnetIndex,
+    pub address: Option<Ipv4Addr>,
     enable_ip_forwarding: bool,
 }
 
@@ -87,6 +87,7 @@ pub(super) fn settle(
                 private_ip_address,
                 enable_ip_forwarding,
                 secondary_addresses: vec![],
+                secondary_blocks: vec![],
                 overlay: None,
             },
         });
@@ -123,6 +124,10 @@ pub(super) fn refused(
             Problem::new(at.span(), format!("{address} is kept by Azure in the subnet `{}`", it.name)).help(
                 format!("the first four addresses and the last are reserved; the first that can be used is {first}"),
             )
+        }
+        Refusal::Kept(range) => {
+            Problem::new(at.span(), format!("{address} is kept: {range} is for one node pool"))
+                .help("choose another address, or change the pool's range")
         }
         Refusal::Taken(owner) => Problem::new(at.span(), format!("{address} is taken by {owner}"))
             .help("choose another address, or leave it out to get the next free one"),

@@ -1,5 +1,6 @@
 //! Lab files from the outside: what comes of good ones, and what is said about bad ones.
 
+mod address_plan;
 mod diagnostics;
 mod kubenet;
 mod network_plugins;
