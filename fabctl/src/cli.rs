@@ -7,8 +7,8 @@ use clap::{ArgAction, Args, Parser, Subcommand};
 use crate::{
     exit,
     verb::{
-        apply, completion, daemon, delete, describe, doctor, exec, expect, get, learn, ping, run, tcpdump,
-        validate, version,
+        apply, completion, daemon, delete, describe, doctor, exec, expect, get, learn, ping, plan, run,
+        tcpdump, validate, version,
     },
 };
 
@@ -66,6 +66,7 @@ impl Global {
 enum Verb {
     Apply(apply::Apply),
     Validate(validate::Validate),
+    Plan(plan::Plan),
     Delete(delete::Delete),
     Get(get::Get),
     Describe(describe::Describe),
@@ -88,6 +89,7 @@ impl Cli {
         match self.verb {
             Verb::Apply(verb) => verb.run(global).await,
             Verb::Validate(verb) => verb.run(),
+            Verb::Plan(verb) => verb.run(),
             Verb::Delete(verb) => verb.run(global).await,
             Verb::Get(verb) => verb.run(global).await,
             Verb::Describe(verb) => verb.run(global).await,

@@ -11,6 +11,7 @@ pub mod expect;
 pub mod get;
 pub mod learn;
 pub mod ping;
+pub mod plan;
 pub mod run;
 pub mod tcpdump;
 pub mod validate;

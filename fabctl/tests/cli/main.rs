@@ -5,6 +5,7 @@ mod documents;
 mod fake;
 mod get;
 mod nobody;
+mod plan;
 mod probe;
 mod terminal;
 
