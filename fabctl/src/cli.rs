@@ -7,8 +7,8 @@ use clap::{ArgAction, Args, Parser, Subcommand};
 use crate::{
     exit,
     verb::{
-        apply, completion, daemon, delete, describe, diff, doctor, exec, expect, get, learn, nodes, ping, run,
-        tcpdump, validate, verify, version,
+        apply, completion, daemon, delete, describe, diff, doctor, exec, expect, get, learn, nodes, ping,
+        plan, run, tcpdump, validate, verify, version,
     },
 };
 
@@ -68,6 +68,7 @@ enum Verb {
     Diff(diff::Diff),
     Validate(validate::Validate),
     Verify(verify::Verify),
+    Plan(plan::Plan),
     Delete(delete::Delete),
     Get(get::Get),
     Describe(describe::Describe),
@@ -95,6 +96,7 @@ impl Cli {
             Verb::Diff(verb) => verb.run(global).await,
             Verb::Validate(verb) => verb.run(),
             Verb::Verify(verb) => verb.run(global).await,
+            Verb::Plan(verb) => verb.run(),
             Verb::Delete(verb) => verb.run(global).await,
             Verb::Get(verb) => verb.run(global).await,
             Verb::Describe(verb) => verb.run(global).await,

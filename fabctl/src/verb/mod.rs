@@ -13,6 +13,7 @@ pub mod get;
 pub mod learn;
 pub mod nodes;
 pub mod ping;
+pub mod plan;
 pub mod run;
 pub mod tcpdump;
 pub mod validate;

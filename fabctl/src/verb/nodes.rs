@@ -27,10 +27,13 @@ enum Scaled {
     ///
     /// As an apply of the lab's file with another `count`: new nodes come behind the others, the last ones go.
     /// Pods of nodes that go move if they can. Applying the file again brings its own count back.
-    #[command(visible_alias = "agentpool", after_long_help = "\
+    #[command(
+        visible_alias = "agentpool",
+        after_long_help = "\
 Examples:
   fabctl scale nodepool nodepool1 --count 3
-  fabctl scale nodepool aks/nodepool1 --count 1     where several clusters have one")]
+  fabctl scale nodepool aks/nodepool1 --count 1     where several clusters have one"
+    )]
     Nodepool {
         /// The pool, or CLUSTER/POOL
         #[arg(value_name = "POOL")]
@@ -55,10 +58,13 @@ enum Upgraded {
     ///
     /// As AKS does it: surge nodes come in, then each node is drained, made anew and opened again, and at last
     /// the surge nodes go. Pods without `nodeName` move to other nodes and get addresses there.
-    #[command(visible_alias = "agentpool", after_long_help = "\
+    #[command(
+        visible_alias = "agentpool",
+        after_long_help = "\
 Examples:
   fabctl upgrade nodepool nodepool1 --kubernetes-version 1.31
-  fabctl upgrade nodepool nodepool1                           new nodes of the same version")]
+  fabctl upgrade nodepool nodepool1                           new nodes of the same version"
+    )]
     Nodepool {
         /// The pool, or CLUSTER/POOL
         #[arg(value_name = "POOL")]

@@ -83,9 +83,9 @@ fn difference(line: &str) -> Option<Difference<'_>> {
 }
 
 fn to_json(planned: &Planned, differences: &[Difference<'_>], mended: bool) -> Value {
-    let all = differences.iter().map(|it| {
-        json!({ "difference": it.what, "place": it.place, "object": it.object, "cause": it.cause })
-    });
+    let all = differences.iter().map(
+        |it| json!({ "difference": it.what, "place": it.place, "object": it.object, "cause": it.cause }),
+    );
     json!({ "lab": planned.lab, "repaired": mended, "differences": all.collect::<Vec<_>>() })
 }
 

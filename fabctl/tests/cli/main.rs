@@ -1,10 +1,12 @@
 //! The real `fabctl` against a daemon that is none: what it prints, and how it ends.
 
 mod apply;
+mod change;
 mod documents;
 mod fake;
 mod get;
 mod nobody;
+mod plan;
 mod probe;
 mod terminal;
 

@@ -202,7 +202,12 @@ impl<K: Kernel> Worker<K> {
             return Ok(ChangeEvent::Applied { generation, changed: false, created, milliseconds });
         }
         let generation = self.reach(goal, plan, before, caller)?;
-        Ok(ChangeEvent::Applied { generation, changed: true, created, milliseconds: milliseconds_since(begun) })
+        Ok(ChangeEvent::Applied {
+            generation,
+            changed: true,
+            created,
+            milliseconds: milliseconds_since(begun),
+        })
     }
 
     /// What the files mean for this lab.
@@ -255,7 +260,13 @@ impl<K: Kernel> Worker<K> {
         tracing::info!(lab = %self.name, generation, steps, milliseconds, "applied");
         let Goal { sources, topology, blueprint } = goal;
         let open_places = self.open_places.subscribe();
-        self.publish.send_replace(Some(Arc::new(Lab { generation, sources, topology, blueprint, open_places })));
+        self.publish.send_replace(Some(Arc::new(Lab {
+            generation,
+            sources,
+            topology,
+            blueprint,
+            open_places,
+        })));
         Ok(generation)
     }
 

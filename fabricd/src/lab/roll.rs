@@ -84,7 +84,7 @@ impl<K: Kernel> Worker<K> {
         let mut rollout = Rollout {
             cluster: cluster.name.clone(),
             agent_pool: pool.name.clone(),
-            surge: pool.surge,
+            surge: pool.max_surge.nodes(pool.count).max(1),
             drained: BTreeSet::new(),
             versions: nodes.iter().cloned().collect::<BTreeMap<_, _>>(),
         };
@@ -162,8 +162,7 @@ fn has_node(topology: &Topology, name: &str) -> bool {
 
 /// The lab without the node's machine, its host, and its pods.
 fn without_node(lab: &Lab, node: &str) -> Blueprint {
-    let mut gone =
-        vec![Place::Node { name: node.to_owned() }, Place::Host { vm: node.to_owned() }];
+    let mut gone = vec![Place::Node { name: node.to_owned() }, Place::Host { vm: node.to_owned() }];
     for cluster in &lab.topology.managed_clusters {
         let pods = cluster.pods.iter().filter(|pod| cluster.nodes[pod.node].name == node);
         gone.extend(pods.filter(|pod| !pod.host_network).map(|pod| cluster.pod_place(pod)));

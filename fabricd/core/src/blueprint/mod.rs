@@ -171,7 +171,8 @@ impl Blueprint {
                 .collect();
             let is_lost = |name: &IfName| lost.contains(name);
             parts.retain(|key, part| {
-                !matches!(key, Key::Link(name) if is_lost(name)) && !part.object.needs_link().is_some_and(is_lost)
+                !matches!(key, Key::Link(name) if is_lost(name))
+                    && !part.object.needs_link().is_some_and(is_lost)
             });
         }
         rest

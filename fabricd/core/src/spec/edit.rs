@@ -102,12 +102,7 @@ fn profile(sources: &[Source], pool: PoolIndex) -> Option<super::managed_cluster
     cluster.agent_pool_profiles.into_iter().nth(pool.pool)
 }
 
-fn set(
-    sources: &[Source],
-    pool: PoolIndex,
-    key: &'static str,
-    text: &str,
-) -> Result<Vec<Source>, EditError> {
+fn set(sources: &[Source], pool: PoolIndex, key: &'static str, text: &str) -> Result<Vec<Source>, EditError> {
     let unwritable = || EditError::Unwritable(key);
     let (Some(spec), problems) = read(sources) else { return Err(unwritable()) };
     if !problems.is_empty() {
@@ -201,7 +196,8 @@ mod tests {
 
     #[test]
     fn it_is_clear_which_pool_is_meant() {
-        let two = "- {name: a, agentPoolProfiles: [{name: one}]}\n- {name: b, agentPoolProfiles: [{name: one}]}\n";
+        let two =
+            "- {name: a, agentPoolProfiles: [{name: one}]}\n- {name: b, agentPoolProfiles: [{name: one}]}\n";
         assert_eq!(edit(two, "one", 1), "several clusters have a node pool `one`: write a/one or b/one");
         assert_eq!(edit(two, "two", 1), "there is no node pool `two`; there are a/one, b/one");
         assert!(edit(two, "b/one", 7).contains("- {name: b, agentPoolProfiles: [{count: 7, name: one}]}"));

@@ -11,6 +11,7 @@ pub mod ip_masq_agent;
 pub mod lab;
 pub mod limits;
 pub mod managed_cluster;
+pub mod max_surge;
 mod mistake;
 pub mod network_value;
 mod not_built;
@@ -36,7 +37,10 @@ use self::{
     problem::{Problem, Span},
     tree::{At, Node},
 };
-use crate::topology::{self, Rollout, Standing, Topology};
+use crate::{
+    address_plan::AddressPlan,
+    topology::{self, Rollout, Standing, Topology},
+};
 
 /// One lab file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -133,6 +137,25 @@ pub fn load_onto(
     });
     match topology {
         Some(topology) if problems.is_empty() => Ok(topology),
+        _ => Err(diagnostic::diagnostics(sources, problems)),
+    }
+}
+
+/// Reads the files of one lab, and counts the addresses that it needs: also of one that does not fit.
+///
+/// # Errors
+/// Every mistake but those that the plan shows.
+pub fn plan_addresses(sources: &[Source]) -> Result<(String, AddressPlan), Vec<Diagnostic>> {
+    let (spec, mut problems) = read(sources);
+    let plan = spec.and_then(|spec| match topology::plan_addresses(&spec) {
+        Ok(plan) => Some(plan),
+        Err(more) => {
+            problems.extend(more);
+            None
+        }
+    });
+    match plan {
+        Some(plan) if problems.is_empty() => Ok(plan),
         _ => Err(diagnostic::diagnostics(sources, problems)),
     }
 }

@@ -8,7 +8,8 @@ use std::{
 use ipnet::Ipv4Net;
 use serde::{Deserialize, Serialize};
 
-use super::{ManagedCluster, Topology};
+use super::{Topology, address_book::AddressBook, agent_pool::Draft, scale_set::node_name};
+use crate::address_plan::{Mode, formula::blocks};
 
 /// Addresses and places that are given away, by the names of those who have them.
 ///
@@ -21,8 +22,6 @@ pub struct Standing {
     pub(super) nodes: BTreeMap<String, NodeLease>,
     /// VMs that are no AKS nodes.
     pub(super) virtual_machines: BTreeMap<String, Ipv4Addr>,
-    /// Gateways.
-    pub(super) gateways: BTreeMap<String, Ipv4Addr>,
     /// Pods, as `CLUSTER/NAMESPACE/NAME`.
     pub(super) pods: BTreeMap<String, PodLease>,
 }
@@ -34,6 +33,8 @@ pub(super) struct NodeLease {
     pub address: Ipv4Addr,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub secondary_addresses: Vec<Ipv4Addr>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub secondary_blocks: Vec<Ipv4Net>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pod_cidr: Option<Ipv4Net>,
 }
@@ -56,6 +57,7 @@ impl Standing {
                 let lease = NodeLease {
                     address: node.nic.private_ip_address,
                     secondary_addresses: node.nic.secondary_addresses.clone(),
+                    secondary_blocks: node.nic.secondary_blocks.clone(),
                     pod_cidr: node.pod_cidr,
                 };
                 standing.nodes.insert(node.name.clone(), lease);
@@ -71,16 +73,53 @@ impl Standing {
         for vm in &topology.virtual_machines {
             standing.virtual_machines.insert(vm.name.clone(), vm.nic.private_ip_address);
         }
-        for gateway in &topology.virtual_network_gateways {
-            standing.gateways.insert(gateway.name.clone(), gateway.private_ip_address);
-        }
         standing
     }
 
     /// What the pod has.
-    pub(super) fn pod(&self, cluster: &ManagedCluster, namespace: &str, name: &str) -> Option<&PodLease> {
-        // Small labs are resolved often, and most have nothing standing.
-        if self.pods.is_empty() { None } else { self.pods.get(&pod_key(&cluster.name, namespace, name)) }
+    pub(super) fn pod(&self, cluster: &str, namespace: &str, name: &str) -> Option<&PodLease> {
+        // Most labs that are resolved are new.
+        if self.pods.is_empty() { None } else { self.pods.get(&pod_key(cluster, namespace, name)) }
+    }
+
+    /// Takes what the nodes of the pool have, as far as it is still theirs. Comes before anybody is given an
+    /// address.
+    pub(super) fn keep_nodes(
+        &self,
+        draft: &Draft<'_>,
+        book: &mut AddressBook,
+    ) -> BTreeMap<String, NodeLease> {
+        let Some(subnet) = draft.subnet else { return BTreeMap::new() };
+        let names = (0..draft.count).map(|instance| node_name(&draft.scale_set, instance));
+        let mut kept = BTreeMap::new();
+        for name in names {
+            let Some(lease) = self.nodes.get(&name) else { continue };
+            let owner = format!("the node `{name}`");
+            if book.take_in(subnet, draft.node_range, lease.address, &owner).is_err() {
+                continue;
+            }
+            let mut lease = lease.clone();
+            let mut keep = |lease: &mut NodeLease| match (draft.mode, draft.pod_subnet) {
+                (Mode::NodeSubnet, _) => {
+                    lease.secondary_addresses.truncate(draft.max_pods as usize);
+                    lease.secondary_addresses.retain(|address| {
+                        book.take_in(subnet, draft.pod_range, *address, &format!("{owner}, for a pod"))
+                            .is_ok()
+                    });
+                }
+                (Mode::StaticBlock, Some(pods)) => {
+                    lease.secondary_blocks.truncate(blocks(draft.max_pods) as usize);
+                    lease
+                        .secondary_blocks
+                        .retain(|block| book.take_this_block(pods, draft.pod_range, *block));
+                }
+                // Batches go by the pods that are on the node: see `pod_subnet`.
+                _ => {}
+            };
+            keep(&mut lease);
+            kept.insert(name, lease);
+        }
+        kept
     }
 }
 
@@ -103,4 +142,13 @@ pub struct Rollout {
     pub drained: BTreeSet<String>,
     /// Nodes that still have the version of before, and that version.
     pub versions: BTreeMap<String, String>,
+}
+
+/// What a resolution goes on from.
+#[derive(Clone, Copy)]
+pub(super) struct Course<'a> {
+    pub standing: &'a Standing,
+    pub rollout: &'a Rollout,
+    /// What nodes keep of what stands.
+    pub kept: &'a BTreeMap<String, NodeLease>,
 }

@@ -129,12 +129,16 @@ fn clusters_look_as_in_az() {
           "count": 1,
           "currentOrchestratorVersion": "1.30",
           "id": "/labs/kubenet/providers/Microsoft.ContainerService/managedClusters/aks/agentPools/nodepool1",
+          "enableAutoScaling": false,
           "maxPods": 110,
           "name": "nodepool1",
           "orchestratorVersion": "1.30",
           "osType": "Linux",
           "scaleSet": "aks-nodepool1-11743156-vmss",
           "type": "Microsoft.ContainerService/managedClusters/agentPools",
+          "upgradeSettings": {
+            "maxSurge": "1"
+          },
           "vnetSubnetId": "/labs/kubenet/providers/Microsoft.Network/virtualNetworks/aks-vnet/subnets/aks-subnet"
         }
       ],
