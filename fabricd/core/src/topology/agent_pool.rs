@@ -30,8 +30,11 @@ fn max_pods(plugin: NetworkPlugin) -> u32 {
     }
 }
 
+/// The least that AKS allows for `maxPods` (aks-facts 7).
+pub(super) const MAX_PODS_LEAST: u32 = 10;
+
 /// What AKS allows for `maxPods` (aks-facts 7).
-const MAX_PODS_RANGE: std::ops::RangeInclusive<u32> = 10..=250;
+const MAX_PODS_RANGE: std::ops::RangeInclusive<u32> = MAX_PODS_LEAST..=250;
 
 /// A pool of which perhaps the subnet is not known, because of a mistake.
 #[derive(Clone)]

@@ -60,7 +60,9 @@ impl Ground<'_> {
         for vm in &mut self.vm_drafts {
             vm.keep(standing, &mut self.book);
         }
-        let drafts = self.clusters.iter().flat_map(|cluster| &cluster.drafts);
+        // A cluster that does not fit may want billions of nodes.
+        let complete = self.clusters.iter().filter(|cluster| cluster.complete);
+        let drafts = complete.flat_map(|cluster| &cluster.drafts);
         drafts.flat_map(|draft| standing.keep_nodes(draft, &mut self.book)).collect()
     }
 }

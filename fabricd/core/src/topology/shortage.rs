@@ -1,6 +1,6 @@
 //! What is said about a node pool that does not fit.
 
-use super::managed_cluster::Drafted;
+use super::{agent_pool::MAX_PODS_LEAST, managed_cluster::Drafted};
 use crate::{
     address_plan::{
         Demands, Each, Mode, Pool, Shortage, Supply, SupplyKind, Unit,
@@ -102,7 +102,13 @@ fn help(pool: &Pool, supply: &Supply, shortage: &Shortage) -> String {
         Unit::Route => None,
     };
     let mut cures: Vec<String> = length.map(|length| format!("take a /{length}")).into_iter().collect();
-    if matches!(shortage.share.each, Each::NodeAndPods(_) | Each::Pods(_) | Each::Blocks(_)) {
+    let at_least = match shortage.share.each {
+        Each::NodeAndPods(_) => Some(Each::NodeAndPods(MAX_PODS_LEAST)),
+        Each::Pods(_) => Some(Each::Pods(MAX_PODS_LEAST)),
+        Each::Blocks(_) => Some(Each::Blocks(MAX_PODS_LEAST)),
+        Each::One | Each::Batches => None,
+    };
+    if at_least.is_some_and(|each| u64::from(shortage.nodes) * each.units(0) <= shortage.free) {
         cures.push("fewer `maxPods`".to_owned());
     }
     if shortage.at_maximum {

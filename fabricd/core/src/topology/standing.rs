@@ -89,7 +89,7 @@ impl Standing {
         draft: &Draft<'_>,
         book: &mut AddressBook,
     ) -> BTreeMap<String, NodeLease> {
-        let Some(subnet) = draft.subnet else { return BTreeMap::new() };
+        let Some(subnet) = draft.subnet.filter(|_| !self.nodes.is_empty()) else { return BTreeMap::new() };
         let names = (0..draft.count).map(|instance| node_name(&draft.scale_set, instance));
         let mut kept = BTreeMap::new();
         for name in names {

@@ -4,6 +4,7 @@ mod address_plan;
 mod diagnostics;
 mod kubenet;
 mod network_plugins;
+mod pool_ranges;
 mod properties;
 mod schema;
 mod standing;
