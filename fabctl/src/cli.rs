@@ -7,8 +7,8 @@ use clap::{ArgAction, Args, Parser, Subcommand};
 use crate::{
     exit,
     verb::{
-        apply, completion, daemon, delete, describe, doctor, exec, expect, get, learn, ping, run, tcpdump,
-        validate, version,
+        apply, completion, daemon, delete, describe, doctor, effective_routes, exec, expect, get, learn,
+        next_hop, ping, run, tcpdump, validate, version,
     },
 };
 
@@ -27,6 +27,7 @@ const EXAMPLES: &str = "\
 Examples:
   fabctl apply -f labs/kubenet/lab.yaml     make the lab, or change it into this
   fabctl get pods -o wide                   what is in it
+  fabctl next-hop a c                       where Azure sends packets from a to c
   fabctl ping a c -c 3                      real packets from pod a to pod c
   fabctl tcpdump pod/a -ne -- icmp          look at them
   fabctl exec -it node/NAME -- bash         look around
@@ -69,6 +70,8 @@ enum Verb {
     Delete(delete::Delete),
     Get(get::Get),
     Describe(describe::Describe),
+    EffectiveRoutes(effective_routes::EffectiveRoutes),
+    NextHop(next_hop::NextHop),
     Ping(ping::Ping),
     Tcpdump(tcpdump::Tcpdump),
     Exec(exec::Exec),
@@ -91,6 +94,8 @@ impl Cli {
             Verb::Delete(verb) => verb.run(global).await,
             Verb::Get(verb) => verb.run(global).await,
             Verb::Describe(verb) => verb.run(global).await,
+            Verb::EffectiveRoutes(verb) => verb.run(global).await,
+            Verb::NextHop(verb) => verb.run(global).await,
             Verb::Ping(verb) => verb.run(global).await,
             Verb::Tcpdump(verb) => verb.run(global).await,
             Verb::Exec(verb) => verb.run(global).await,
