@@ -51,7 +51,7 @@ pub fn effective_routes(
     Ok(EffectiveRoutes {
         network_interface: behind.vm.to_owned(),
         rows: reader.rows(&routing.routes),
-        notes: node_of_the_pod(&behind).into_iter().collect(),
+        notes: node_of_the_pod(&behind, "these are the routes").into_iter().collect(),
     })
 }
 
@@ -72,11 +72,11 @@ pub fn next_hop(
     let reader = Reader::new(&lab.topology, &lab.blueprint, behind.vm, behind.nic);
     let routing = kernel.routing(&lab.topology.lab, reader.host(), std::slice::from_ref(&packet))?;
     let mut answer = next_hop::next_hop(&reader, &behind, &routing, &packet);
-    answer.notes.splice(0..0, node_of_the_pod(&behind));
+    answer.notes.splice(0..0, node_of_the_pod(&behind, "this is the next hop"));
     Ok(answer)
 }
 
-fn node_of_the_pod(behind: &BehindNic<'_>) -> Option<String> {
+fn node_of_the_pod(behind: &BehindNic<'_>, this: &str) -> Option<String> {
     let pod = behind.pod?;
-    Some(format!("pod {} is on node {}; these are the routes of that node's NIC", pod.name, behind.vm))
+    Some(format!("pod {} is on node {}; {this} of that node's NIC", pod.name, behind.vm))
 }

@@ -159,10 +159,12 @@ impl<'a> Reader<'a> {
     /// What asks for the route, or that nothing does.
     pub(super) fn origin(&self, route: &Route) -> String {
         let cause = || self.blueprint.cause(&self.host, &Object::Route(route.clone()).key());
+        // The text of such a route would be a lie.
+        let text = if is_odd(route) { "of a kind that no lab has".to_owned() } else { route.to_string() };
         match self.is_as_drawn(route) {
             Some(true) => cause().to_string(),
-            Some(false) => format!("{}, changed by hand: {route}", cause()),
-            None => format!("by hand: {route}"),
+            Some(false) => format!("{}, changed by hand: {text}", cause()),
+            None => format!("by hand: {text}"),
         }
     }
 
@@ -171,8 +173,7 @@ impl<'a> Reader<'a> {
         use object::NextHop;
         let next_hop_type = match &route.next_hop {
             NextHop::Throw => NextHopType::Internet,
-            // Protocol 0 stands for what the blueprint has no words for.
-            NextHop::Blackhole if route.protocol != 0 => NextHopType::None,
+            NextHop::Blackhole if !is_odd(route) => NextHopType::None,
             NextHop::Link(link) | NextHop::LinkGlobal(link) if *link == self.vnet() => NextHopType::VnetLocal,
             NextHop::Link(link) | NextHop::LinkGlobal(link) if self.is_peer(link) => NextHopType::VNetPeering,
             NextHop::Via { gateway: std::net::IpAddr::V4(address), link, .. }
@@ -197,6 +198,11 @@ impl<'a> Reader<'a> {
         let mut peers = self.topology.peers(self.home);
         peers.any(|(peering, _)| RoutingDomain::PeeredNetwork(peering.remote).link() == *link)
     }
+}
+
+/// Whether it stands for a route that the blueprint has no words for, see [`crate::kernel::Routing::routes`].
+fn is_odd(route: &Route) -> bool {
+    route.next_hop == object::NextHop::Blackhole && route.protocol == 0
 }
 
 #[cfg(test)]
