@@ -79,7 +79,8 @@ fn value(routes: &[EffectiveRoute]) -> Value {
             disable_bgp_route_propagation,
             origin: _,
         } = route;
-        let next_hops: Vec<&String> = Some(next_hop_ip_address).filter(|it| !it.is_empty()).into_iter().collect();
+        let next_hops: Vec<&String> =
+            Some(next_hop_ip_address).filter(|it| !it.is_empty()).into_iter().collect();
         json!({
             "addressPrefix": [address_prefix],
             "disableBgpRoutePropagation": disable_bgp_route_propagation,

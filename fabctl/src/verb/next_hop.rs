@@ -61,8 +61,14 @@ impl NextHop {
 
 /// One row. As in az's tables, what is null has no column.
 fn as_table(answer: &NextHopResponse, wide: bool) -> String {
-    let NextHopResponse { next_hop_type, next_hop_ip_address, route_table_id, address_prefix, origin, notes: _ } =
-        answer;
+    let NextHopResponse {
+        next_hop_type,
+        next_hop_ip_address,
+        route_table_id,
+        address_prefix,
+        origin,
+        notes: _,
+    } = answer;
     let mut cells = vec![
         ("NextHopIpAddress", next_hop_ip_address),
         ("NextHopType", next_hop_type),
@@ -72,7 +78,8 @@ fn as_table(answer: &NextHopResponse, wide: bool) -> String {
         cells.extend([("AddressPrefix", address_prefix), ("Origin", origin)]);
     }
     cells.retain(|(_, cell)| !cell.is_empty());
-    let (titles, row): (Vec<_>, Vec<_>) = cells.into_iter().map(|(title, cell)| (title, cell.clone())).unzip();
+    let (titles, row): (Vec<_>, Vec<_>) =
+        cells.into_iter().map(|(title, cell)| (title, cell.clone())).unzip();
     table::render(Look::Az, Some(&titles), &[row])
 }
 

@@ -4,6 +4,7 @@ mod apply;
 mod documents;
 mod fake;
 mod get;
+mod network;
 mod nobody;
 mod probe;
 mod terminal;

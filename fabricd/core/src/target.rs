@@ -144,7 +144,8 @@ fn named(topology: &Topology, namespace: &str, text: &str) -> Result<Named, Targ
     let found = if by_full.is_empty() {
         // Hosts, gateways and the like are asked for by their full names only.
         let plain = |named: &&Named| {
-            named.bare == text
+            !text.is_empty()
+                && named.bare == text
                 && matches!(
                     named.place,
                     Place::Pod { .. }

@@ -52,7 +52,8 @@ fn inside(path: &Path, packets: &[Packet]) -> io::Result<Routing> {
     let routes = routes.collect();
     let decisions = packets.iter().map(|packet| {
         let found = links.iter().find(|(_, name)| **name == packet.input);
-        let (input, _) = found.ok_or_else(|| io::Error::other(format!("there is no link {}", packet.input)))?;
+        let (input, _) =
+            found.ok_or_else(|| io::Error::other(format!("there is no link {}", packet.input)))?;
         let question = route::decision(*input, packet.source, packet.destination);
         decision(socket.ask(question)?, name_of)
     });
@@ -81,5 +82,7 @@ fn decision(
         return Ok(Decision::Local);
     }
     let route = route::read_any_v4(message, name_of);
-    route.map(Decision::Route).ok_or_else(|| io::Error::other("the kernel chose a route by the type of service"))
+    route
+        .map(Decision::Route)
+        .ok_or_else(|| io::Error::other("the kernel chose a route by the type of service"))
 }

@@ -215,7 +215,8 @@ impl Kernel for FakeKernel {
 
     fn routing(&self, _lab: &LabName, place: &Place, packets: &[Packet]) -> Result<Routing, KernelError> {
         let places = self.lock();
-        let objects = places.get(place).ok_or_else(|| KernelError::new("cannot read", "No such namespace"))?;
+        let objects =
+            places.get(place).ok_or_else(|| KernelError::new("cannot read", "No such namespace"))?;
         let routes: Vec<Route> = objects
             .values()
             .filter_map(|object| match object {

@@ -7,6 +7,7 @@ mod files;
 mod lifetime;
 mod looks_like_aks;
 mod looks_like_azure_cni;
+mod questions;
 mod reachability;
 
 use std::process::ExitCode;
@@ -16,6 +17,7 @@ fn main() -> ExitCode {
     tests.extend(looks_like_aks::TESTS);
     tests.extend(looks_like_azure_cni::TESTS);
     tests.extend(reachability::TESTS);
+    tests.extend(questions::TESTS);
     tests.extend(capture::TESTS);
     tests.extend(exec::TESTS);
     tests.extend(files::TESTS);

@@ -93,12 +93,7 @@ pub fn choose(routes: &[Route], table: u32, destination: Ipv4Addr) -> Option<&Ro
 }
 
 /// What the kernel's decision means. `routing` holds the host's routes with the decision for `packet` alone.
-pub fn next_hop(
-    reader: &Reader<'_>,
-    source: &BehindNic<'_>,
-    routing: &Routing,
-    packet: &Packet,
-) -> Answer {
+pub fn next_hop(reader: &Reader<'_>, source: &BehindNic<'_>, routing: &Routing, packet: &Packet) -> Answer {
     let effective = choose(&routing.routes, MAIN_TABLE, packet.destination);
     let mut answer = match routing.decisions.first() {
         Some(Decision::Route(route)) if route.table == MAIN_TABLE => of_row(reader, route),
@@ -198,9 +193,9 @@ fn lost(note: &str) -> Answer {
 /// Whether the VM has the address itself, or a pod on it has.
 fn is_behind(topology: &Topology, source: &BehindNic<'_>, address: Ipv4Addr) -> bool {
     let clusters = topology.managed_clusters.iter();
-    let mut pods = clusters.flat_map(|cluster| {
-        cluster.pods.iter().filter(|pod| cluster.nodes[pod.node].name == source.vm)
-    });
+    let mut pods = clusters
+        .flat_map(|cluster| cluster.pods.iter().filter(|pod| cluster.nodes[pod.node].name == source.vm));
     let own = || std::iter::once(&source.nic.private_ip_address).chain(&source.nic.secondary_addresses);
-    address != PLATFORM_ADDRESS && (own().any(|it| *it == address) || pods.any(|pod| pod.address == Some(address)))
+    address != PLATFORM_ADDRESS
+        && (own().any(|it| *it == address) || pods.any(|pod| pod.address == Some(address)))
 }

@@ -137,7 +137,9 @@ impl<'a> Reader<'a> {
             next_hop_type,
             next_hop_ip_address,
             name: named.map(|route| route.name.clone()),
-            disable_bgp_route_propagation: self.table.is_some_and(|table| table.disable_bgp_route_propagation),
+            disable_bgp_route_propagation: self
+                .table
+                .is_some_and(|table| table.disable_bgp_route_propagation),
             origin: self.origin(route),
         })
     }

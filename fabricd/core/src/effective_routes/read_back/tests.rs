@@ -43,7 +43,12 @@ impl World {
     }
 
     /// The rows of a target's NIC after `by_hand`, and where a packet then goes.
-    fn ask(&self, target: &str, destination: &str, by_hand: impl FnOnce(&mut Vec<Route>)) -> (Vec<Row>, Answer) {
+    fn ask(
+        &self,
+        target: &str,
+        destination: &str,
+        by_hand: impl FnOnce(&mut Vec<Route>),
+    ) -> (Vec<Row>, Answer) {
         let behind = target::network_interface(&self.topology, "default", target).unwrap();
         let reader = Reader::new(&self.topology, &self.blueprint, behind.vm, behind.nic);
         let mut routes = self.routes(reader.host());
@@ -110,7 +115,12 @@ fn what_is_drawn_reads_back_as_what_it_was_drawn_for() {
             let (rows, _) = world.ask(&place.to_string(), "10.0.0.1", |_| {});
             let wanted = effective_routes(&world.topology, nic.subnet);
             let found = sorted(rows.iter().map(found).collect());
-            assert_eq!(found, sorted(wanted.iter().map(expected).collect()), "{} {place}", world.topology.lab);
+            assert_eq!(
+                found,
+                sorted(wanted.iter().map(expected).collect()),
+                "{} {place}",
+                world.topology.lab
+            );
         }
     }
 }
@@ -187,12 +197,14 @@ const DESTINATIONS: [&str; 11] = [
 fn as_azure_selects(routes: &[EffectiveRoute], destination: Ipv4Addr) -> Option<&EffectiveRoute> {
     let fitting: Vec<_> = routes.iter().filter(|route| route.address_prefix.contains(&destination)).collect();
     let longest = fitting.iter().map(|route| route.address_prefix.prefix_len()).max()?;
-    [RouteSource::User, RouteSource::VirtualNetworkGateway, RouteSource::Default].into_iter().find_map(|source| {
-        let same = |route: &&&EffectiveRoute| {
-            route.source == source && route.address_prefix.prefix_len() == longest
-        };
-        fitting.iter().find(same).copied()
-    })
+    [RouteSource::User, RouteSource::VirtualNetworkGateway, RouteSource::Default].into_iter().find_map(
+        |source| {
+            let same = |route: &&&EffectiveRoute| {
+                route.source == source && route.address_prefix.prefix_len() == longest
+            };
+            fitting.iter().find(same).copied()
+        },
+    )
 }
 
 proptest! {
@@ -317,7 +329,8 @@ fn what_is_made_by_hand_is_told_as_far_as_azure_has_words() {
     Unknown true 10.33.0.0/16 Unknown | by hand: route 10.33.0.0/16 via 10.10.0.9 dev pa0 onlink
     Unknown true 10.35.0.0/16 Unknown | by hand: of a kind that no lab has
     ");
-    let invalid: Vec<_> = rows.iter().filter(|row| !row.active).map(|row| row.address_prefix.to_string()).collect();
+    let invalid: Vec<_> =
+        rows.iter().filter(|row| !row.active).map(|row| row.address_prefix.to_string()).collect();
     assert_eq!(invalid, ["10.10.0.0/16", "0.0.0.0/0"], "what is overridden, by hand or by the user");
     insta::assert_debug_snapshot!(answer, @r#"
     Answer {
@@ -389,7 +402,9 @@ fn a_target_has_the_nic_of_its_vm() {
     assert_eq!(nic("pod/aks/default/a"), nic("pod/a"));
     assert_eq!(nic(node), format!("{node} 10.224.0.4 None"));
     assert_eq!(nic("app"), nic("vm/app"));
-    for without in ["server", "host/app", "gateway/vpn-gateway", "onprem/datacenter", "platform/aks-vnet", "underlay"] {
+    for without in
+        ["server", "host/app", "gateway/vpn-gateway", "onprem/datacenter", "platform/aks-vnet", "underlay"]
+    {
         assert!(nic(without).contains("has no Azure network interface"), "{without}: {}", nic(without));
     }
     assert_eq!(nic("b2"), "lab `route-tables` has no `b2`; did you mean `b`?");
