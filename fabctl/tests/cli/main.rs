@@ -5,6 +5,7 @@ mod change;
 mod documents;
 mod fake;
 mod get;
+mod network;
 mod nobody;
 mod plan;
 mod probe;

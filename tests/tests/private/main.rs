@@ -8,6 +8,7 @@ mod files;
 mod lifetime;
 mod looks_like_aks;
 mod looks_like_azure_cni;
+mod questions;
 mod reachability;
 
 use std::process::ExitCode;
@@ -17,6 +18,7 @@ fn main() -> ExitCode {
     tests.extend(looks_like_aks::TESTS);
     tests.extend(looks_like_azure_cni::TESTS);
     tests.extend(reachability::TESTS);
+    tests.extend(questions::TESTS);
     tests.extend(capture::TESTS);
     tests.extend(changes::TESTS);
     tests.extend(exec::TESTS);

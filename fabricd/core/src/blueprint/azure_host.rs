@@ -25,9 +25,9 @@ use crate::{
 /// Everything to the VM.
 const TO_THE_VM: u32 = 1;
 /// Platform addresses, which are no effective routes and which no user route can change.
-const TO_THE_PLATFORM: u32 = 2;
+pub(crate) const TO_THE_PLATFORM: u32 = 2;
 /// Effective routes of the pods' subnet, where it has another route table than the NIC's.
-const OF_THE_PODS: u32 = 5;
+pub(crate) const OF_THE_PODS: u32 = 5;
 
 /// Draws the host under the VM `name` at `vm`, and the VM's `eth0`.
 pub fn draw(
@@ -92,9 +92,14 @@ pub fn draw(
     }
 }
 
+/// The host's end of the VM's NIC.
+pub(crate) fn vm_port() -> LinkRef {
+    LinkRef::fixed("vm0", 3)
+}
+
 /// The switch port: it has no address, and answers every ARP question of the VM with one MAC.
 fn port(blueprint: &mut Blueprint, place: &Place, cause: &Arc<str>, vm: &Place, name: &str) -> LinkRef {
-    let vm0 = LinkRef::fixed("vm0", 3);
+    let vm0 = vm_port();
     blueprint.add(
         place,
         cause,

@@ -4,17 +4,17 @@
 //! left for later.
 
 mod azure_cni;
-mod azure_host;
+pub(crate) mod azure_host;
 mod gateway;
 mod iptables;
 mod kubenet;
 mod on_premises;
-mod overlay;
+pub(crate) mod overlay;
 mod own_cni;
 mod physical;
 mod platform;
 mod sysctls;
-mod underlay;
+pub(crate) mod underlay;
 mod virtual_machine;
 mod virtual_network;
 mod virtual_switch;

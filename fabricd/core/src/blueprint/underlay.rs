@@ -162,7 +162,8 @@ impl RoutingDomain {
         }
     }
 
-    fn link(self) -> LinkRef {
+    /// The tunnel device of the domain in a place.
+    pub(crate) fn link(self) -> LinkRef {
         match self {
             Self::VirtualNetwork(_) => LinkRef::fixed("vnet", 4),
             Self::Overlay(_) => LinkRef::fixed("ovl", 5),

@@ -8,7 +8,7 @@ mod azure;
 mod cluster;
 mod kind;
 mod kubernetes;
-mod resource_id;
+pub(crate) mod resource_id;
 
 use serde_json::Value;
 
