@@ -1,7 +1,7 @@
 //! The door to the machine: to read, to change, to ask. `fabric-kernel` has the real one; tests have a model
 //! that can refuse.
 
-use std::net::Ipv4Addr;
+use std::{collections::BTreeSet, net::Ipv4Addr};
 
 use crate::{
     name::{IfName, LabName},
@@ -17,6 +17,13 @@ pub trait Kernel: Send + Sync + 'static {
     /// # Errors
     /// If a namespace cannot be entered or read.
     fn observe(&self, lab: &LabName) -> Result<Observed, KernelError>;
+
+    /// Reads some places of a lab, in the same vocabulary, but without veth pairs: their other ends may be
+    /// elsewhere. A place that is not there is not in what comes back.
+    ///
+    /// # Errors
+    /// As [`Kernel::observe`].
+    fn observe_places(&self, lab: &LabName, places: &BTreeSet<Place>) -> Result<Observed, KernelError>;
 
     /// Carries out all steps of `wave`, the jobs side by side, each job's steps in order.
     ///

@@ -1,6 +1,7 @@
 //! The real kernel.
 
 use std::{
+    collections::BTreeSet,
     io,
     path::{Path, PathBuf},
     thread,
@@ -46,6 +47,10 @@ impl LinuxKernel {
 impl Kernel for LinuxKernel {
     fn observe(&self, lab: &LabName) -> Result<Observed, KernelError> {
         observe::lab(self, lab)
+    }
+
+    fn observe_places(&self, lab: &LabName, places: &BTreeSet<Place>) -> Result<Observed, KernelError> {
+        observe::places(self, lab, places)
     }
 
     fn execute(

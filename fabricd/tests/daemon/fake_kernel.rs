@@ -2,7 +2,7 @@
 //! made again, what is absent cannot be removed, and what hangs on a thing goes with it.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::{
         Mutex, PoisonError,
         atomic::{AtomicUsize, Ordering},
@@ -186,6 +186,13 @@ fn decide(routes: &[Route], rules: &[&Rule], packet: &Packet) -> Decision {
 impl Kernel for FakeKernel {
     fn observe(&self, _lab: &LabName) -> Result<Observed, KernelError> {
         Ok(Observed { places: self.state() })
+    }
+
+    fn observe_places(&self, _lab: &LabName, places: &BTreeSet<Place>) -> Result<Observed, KernelError> {
+        let mut seen = self.state();
+        seen.retain(|place, _| places.contains(place));
+        seen.values_mut().for_each(|objects| objects.retain(|_, object| !matches!(object, Object::Veth(_))));
+        Ok(Observed { places: seen })
     }
 
     fn execute(
