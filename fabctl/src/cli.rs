@@ -7,8 +7,8 @@ use clap::{ArgAction, Args, Parser, Subcommand};
 use crate::{
     exit,
     verb::{
-        apply, completion, daemon, delete, describe, doctor, exec, expect, get, learn, ping, run, tcpdump,
-        validate, version,
+        apply, compare, completion, daemon, delete, describe, doctor, exec, expect, get, learn, ping, run,
+        tcpdump, validate, version,
     },
 };
 
@@ -73,6 +73,7 @@ enum Verb {
     Tcpdump(tcpdump::Tcpdump),
     Exec(exec::Exec),
     Expect(expect::Expect),
+    Compare(compare::Compare),
     Run(run::Run),
     Learn(learn::Learn),
     Doctor(doctor::Doctor),
@@ -95,6 +96,7 @@ impl Cli {
             Verb::Tcpdump(verb) => verb.run(global).await,
             Verb::Exec(verb) => verb.run(global).await,
             Verb::Expect(verb) => verb.run(global).await,
+            Verb::Compare(verb) => verb.run(global).await,
             Verb::Run(verb) => verb.run().await,
             Verb::Learn(verb) => verb.run().await,
             Verb::Doctor(verb) => verb.run(global).await,

@@ -1,6 +1,7 @@
 //! The real `fabctl` against a daemon that is none: what it prints, and how it ends.
 
 mod apply;
+mod compare;
 mod documents;
 mod fake;
 mod get;

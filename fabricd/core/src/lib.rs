@@ -15,6 +15,7 @@
 
 pub mod blueprint;
 pub mod capture;
+pub mod compare;
 pub mod document;
 pub mod effective_routes;
 pub mod identity;

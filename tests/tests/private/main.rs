@@ -1,6 +1,7 @@
 //! A private daemon, as any user starts one: labs on the real kernel, seen by the command line.
 
 mod capture;
+mod compare;
 mod documents;
 mod exec;
 mod files;
@@ -21,5 +22,6 @@ fn main() -> ExitCode {
     tests.extend(files::TESTS);
     tests.extend(lifetime::TESTS);
     tests.extend(documents::TESTS);
+    tests.extend(compare::TESTS);
     fabric_tests::run(tests).exit_code()
 }

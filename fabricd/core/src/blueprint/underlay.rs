@@ -151,7 +151,8 @@ pub enum RoutingDomain {
 }
 
 impl RoutingDomain {
-    fn vni(self) -> u32 {
+    /// What its tunnels say they carry.
+    pub fn vni(self) -> u32 {
         match self {
             Self::VirtualNetwork(number) => 1000 + u32::try_from(number).unwrap_or(0),
             Self::Overlay(number) => 2000 + u32::try_from(number).unwrap_or(0),
