@@ -7,8 +7,8 @@ use clap::{ArgAction, Args, Parser, Subcommand};
 use crate::{
     exit,
     verb::{
-        apply, completion, daemon, delete, describe, diff, doctor, effective_routes, exec, expect, get,
-        learn, next_hop, nodes, ping, plan, run, tcpdump, validate, verify, version,
+        apply, compare, completion, daemon, delete, describe, diff, doctor, effective_routes, exec, expect,
+        get, learn, next_hop, nodes, ping, plan, run, tcpdump, validate, verify, version,
     },
 };
 
@@ -82,6 +82,7 @@ enum Verb {
     Tcpdump(tcpdump::Tcpdump),
     Exec(exec::Exec),
     Expect(expect::Expect),
+    Compare(compare::Compare),
     Run(run::Run),
     Learn(learn::Learn),
     Doctor(doctor::Doctor),
@@ -112,6 +113,7 @@ impl Cli {
             Verb::Tcpdump(verb) => verb.run(global).await,
             Verb::Exec(verb) => verb.run(global).await,
             Verb::Expect(verb) => verb.run(global).await,
+            Verb::Compare(verb) => verb.run(global).await,
             Verb::Run(verb) => verb.run().await,
             Verb::Learn(verb) => verb.run().await,
             Verb::Doctor(verb) => verb.run(global).await,

@@ -1,6 +1,7 @@
 //! What fabctl does. One file a verb: its flags, and what happens.
 
 pub mod apply;
+pub mod compare;
 pub mod completion;
 pub mod daemon;
 pub mod delete;

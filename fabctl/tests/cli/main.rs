@@ -2,6 +2,7 @@
 
 mod apply;
 mod change;
+mod compare;
 mod documents;
 mod fake;
 mod get;

@@ -58,7 +58,8 @@ pub fn changed_places(before: &Blueprint, after: &Blueprint) -> BTreeSet<Place> 
         let had = before.places.get(place).unwrap_or(&nothing);
         let has = after.places.get(place).unwrap_or(&nothing);
         let differs = |one: &BTreeMap<Key, Part>, other: &BTreeMap<Key, Part>| {
-            let parts = one.iter().filter(|(key, part)| other.get(key).map(|it| &it.object) != Some(&part.object));
+            let parts =
+                one.iter().filter(|(key, part)| other.get(key).map(|it| &it.object) != Some(&part.object));
             parts.map(|(_, part)| part.object.clone()).collect::<Vec<_>>()
         };
         for object in differs(had, has).into_iter().chain(differs(has, had)) {

@@ -185,10 +185,14 @@ fn named(topology: &Topology, namespace: &str, text: &str) -> Result<Named, Targ
 }
 
 fn nearest(text: &str, all: &[Named]) -> Option<String> {
-    let candidates = all.iter().flat_map(|named| [&named.bare, &named.full]);
+    // Some have a full name only.
+    let names = all.iter().flat_map(|named| [&named.bare, &named.full]);
+    let candidates = names.filter(|name| !name.is_empty());
     let scored = candidates.map(|name| (strsim::damerau_levenshtein(text, name), name));
     let (distance, name) = scored.min()?;
-    (distance <= 2.max(text.len() / 4)).then(|| name.clone())
+    // Of two short names all letters may differ.
+    let alike = distance <= 2.max(text.len() / 4) && distance < text.len().max(name.len());
+    alike.then(|| name.clone())
 }
 
 fn all(topology: &Topology, namespace: &str) -> Vec<Named> {

@@ -109,9 +109,7 @@ fn is_news(error: &StepError, observed: &Observed) -> bool {
 fn has_link(observed: &Observed, place: &Place, link: &IfName) -> bool {
     let own = link.as_str() == "lo"
         || observed.places.get(place).is_some_and(|have| have.contains_key(&Key::Link(link.clone())));
-    let is_far_end = |object: &Object| {
-        matches!(object, Object::Veth(veth) if veth.peer.place == *place && veth.peer.link.name == *link)
-    };
+    let is_far_end = |object: &Object| matches!(object, Object::Veth(veth) if veth.peer.place == *place && veth.peer.link.name == *link);
     own || observed.places.values().flat_map(|have| have.values()).any(is_far_end)
 }
 

@@ -2,6 +2,7 @@
 
 mod capture;
 mod changes;
+mod compare;
 mod documents;
 mod exec;
 mod files;
@@ -25,5 +26,6 @@ fn main() -> ExitCode {
     tests.extend(files::TESTS);
     tests.extend(lifetime::TESTS);
     tests.extend(documents::TESTS);
+    tests.extend(compare::TESTS);
     fabric_tests::run(tests).exit_code()
 }

@@ -30,6 +30,7 @@ use crate::{
 };
 pub use on_premises::router_address;
 pub use platform::ADDRESS as PLATFORM_ADDRESS;
+pub use underlay::RoutingDomain;
 
 /// Learned neighbours that a lab may bring along and still leave most of the machine-wide table,
 /// which has 1,024 places by default (`gc_thresh3`), to what its traffic teaches.

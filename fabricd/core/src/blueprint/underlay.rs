@@ -153,7 +153,8 @@ pub enum RoutingDomain {
 }
 
 impl RoutingDomain {
-    fn vni(self) -> u32 {
+    /// What its tunnels say they carry.
+    pub fn vni(self) -> u32 {
         match self {
             Self::VirtualNetwork(number) | Self::PeeredNetwork(number) => {
                 1000 + u32::try_from(number).unwrap_or(0)
