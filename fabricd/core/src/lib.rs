@@ -17,6 +17,7 @@ pub mod blueprint;
 pub mod capture;
 pub mod document;
 pub mod effective_routes;
+pub mod fault;
 pub mod identity;
 pub mod inventory;
 pub mod kernel;

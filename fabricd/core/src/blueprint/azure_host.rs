@@ -22,6 +22,9 @@ use crate::{
     topology::{NetworkInterface, Topology},
 };
 
+/// The host's end of the link to its VM: the VM's port of the virtual switch.
+pub const PORT: &str = "vm0";
+
 /// Everything to the VM.
 const TO_THE_VM: u32 = 1;
 /// Platform addresses, which are no effective routes and which no user route can change.
@@ -80,7 +83,7 @@ pub fn draw(
 
 /// The switch port: it has no address, and answers every ARP question of the VM with one MAC.
 fn port(blueprint: &mut Blueprint, place: &Place, cause: &Arc<str>, vm: &Place, name: &str) -> LinkRef {
-    let vm0 = LinkRef::fixed("vm0", 3);
+    let vm0 = LinkRef::fixed(PORT, 3);
     blueprint.add(
         place,
         cause,
