@@ -7,8 +7,8 @@ use clap::{ArgAction, Args, Parser, Subcommand};
 use crate::{
     exit,
     verb::{
-        apply, completion, daemon, delete, describe, doctor, exec, expect, get, learn, ping, run, tcpdump,
-        validate, version,
+        apply, completion, daemon, delete, describe, doctor, exec, expect, get, learn, link, node, ping, run,
+        tcpdump, validate, version,
     },
 };
 
@@ -30,6 +30,7 @@ Examples:
   fabctl ping a c -c 3                      real packets from pod a to pod c
   fabctl tcpdump pod/a -ne -- icmp          look at them
   fabctl exec -it node/NAME -- bash         look around
+  fabctl link down pod/a                    break something on purpose
   fabctl delete lab kubenet                 take it away";
 
 /// What every verb takes.
@@ -72,6 +73,8 @@ enum Verb {
     Ping(ping::Ping),
     Tcpdump(tcpdump::Tcpdump),
     Exec(exec::Exec),
+    Link(link::Link),
+    Node(node::Node),
     Expect(expect::Expect),
     Run(run::Run),
     Learn(learn::Learn),
@@ -94,6 +97,8 @@ impl Cli {
             Verb::Ping(verb) => verb.run(global).await,
             Verb::Tcpdump(verb) => verb.run(global).await,
             Verb::Exec(verb) => verb.run(global).await,
+            Verb::Link(verb) => verb.run(global).await,
+            Verb::Node(verb) => verb.run(global).await,
             Verb::Expect(verb) => verb.run(global).await,
             Verb::Run(verb) => verb.run().await,
             Verb::Learn(verb) => verb.run().await,

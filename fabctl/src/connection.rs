@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 use anyhow::Context;
 use fabric_proto::v1::{
-    daemon_service_client::DaemonServiceClient, lab_service_client::LabServiceClient,
-    probe_service_client::ProbeServiceClient,
+    daemon_service_client::DaemonServiceClient, fault_service_client::FaultServiceClient,
+    lab_service_client::LabServiceClient, probe_service_client::ProbeServiceClient,
 };
 use tonic::transport::{Channel, Endpoint};
 
@@ -78,6 +78,11 @@ impl Connection {
     /// Runs programs in labs.
     pub fn probes(&self) -> ProbeServiceClient<Channel> {
         ProbeServiceClient::new(self.channel.clone()).max_decoding_message_size(ANSWER_MAX)
+    }
+
+    /// Makes faults and lifts them.
+    pub fn faults(&self) -> FaultServiceClient<Channel> {
+        FaultServiceClient::new(self.channel.clone())
     }
 
     /// Asks about the daemon itself.

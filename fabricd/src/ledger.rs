@@ -10,7 +10,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use fabric_core::{name::LabName, spec::Source};
+use fabric_core::{fault::Faults, name::LabName, spec::Source};
 use serde::{Deserialize, Serialize};
 
 /// The format of the files.
@@ -31,8 +31,12 @@ pub struct Intent {
     pub generation: u64,
     /// The files of the lab; `None` if it is to be taken away.
     pub wanted: Option<Vec<Source>>,
+    /// What is broken on purpose in it.
+    pub faults: Faults,
     /// What was there before, as long as `wanted` may not be reached.
     pub before: Option<Vec<Source>>,
+    /// What was broken on purpose before, likewise.
+    pub faults_before: Faults,
 }
 
 /// Why the ledger cannot be used.
@@ -67,7 +71,11 @@ struct Page {
     lab: String,
     generation: u64,
     wanted: Option<Vec<PageSource>>,
+    #[serde(default)]
+    faults: Faults,
     before: Option<Vec<PageSource>>,
+    #[serde(default)]
+    faults_before: Faults,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -130,6 +138,8 @@ impl Ledger {
             generation: intent.generation,
             wanted: sources(&intent.wanted),
             before: sources(&intent.before),
+            faults: intent.faults.clone(),
+            faults_before: intent.faults_before.clone(),
         };
         let text = serde_json::to_vec(&page).map_err(io::Error::from).map_err(io_error("write", &part))?;
         let mut file = File::create(&part).map_err(io_error("write", &part))?;
@@ -176,6 +186,8 @@ fn read_page(path: &Path) -> Result<Intent, LedgerError> {
         generation: page.generation,
         wanted: sources(page.wanted),
         before: sources(page.before),
+        faults: page.faults,
+        faults_before: page.faults_before,
     })
 }
 
@@ -190,7 +202,14 @@ mod tests {
 
     fn intent(generation: u64) -> Intent {
         let source = Source { name: "lab.yaml".into(), text: "kind: Lab\n".into() };
-        Intent { lab: LabName::new("kubenet").unwrap(), generation, wanted: Some(vec![source]), before: None }
+        Intent {
+            lab: LabName::new("kubenet").unwrap(),
+            generation,
+            wanted: Some(vec![source]),
+            before: None,
+            faults: Faults::default(),
+            faults_before: Faults::default(),
+        }
     }
 
     #[test]

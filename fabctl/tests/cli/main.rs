@@ -3,6 +3,7 @@
 mod apply;
 mod documents;
 mod fake;
+mod fault;
 mod get;
 mod nobody;
 mod probe;

@@ -127,7 +127,7 @@ fn named(topology: &Topology, namespace: &str, text: &str) -> Result<Named, Targ
 }
 
 fn nearest(text: &str, all: &[Named]) -> Option<String> {
-    let candidates = all.iter().flat_map(|named| [&named.bare, &named.full]);
+    let candidates = all.iter().flat_map(|named| [&named.bare, &named.full]).filter(|name| !name.is_empty());
     let scored = candidates.map(|name| (strsim::damerau_levenshtein(text, name), name));
     let (distance, name) = scored.min()?;
     (distance <= 2.max(text.len() / 4)).then(|| name.clone())

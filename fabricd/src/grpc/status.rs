@@ -1,6 +1,6 @@
 //! The only place where an error becomes a gRPC status.
 
-use fabric_core::{capture::arguments::ArgumentError, target::TargetError};
+use fabric_core::{capture::arguments::ArgumentError, fault::FaultError, target::TargetError};
 use tonic::{Code, Status};
 
 use crate::{
@@ -37,11 +37,26 @@ impl ToStatus for TargetError {
 impl ToStatus for ChangeError {
     fn to_status(&self) -> Status {
         let code = match self {
+            Self::Fault(error) => return error.to_status(),
             Self::NotFound(_) => Code::NotFound,
             Self::Refused(_) | Self::Incomplete(_) => Code::Aborted,
             Self::Ledger(_) | Self::Panicked => Code::Internal,
         };
         Status::new(code, chain(self))
+    }
+}
+
+impl ToStatus for FaultError {
+    fn to_status(&self) -> Status {
+        let code = match self {
+            Self::Target(error) => return error.to_status(),
+            Self::Interface { .. } => Code::NotFound,
+            Self::NoNetem => Code::FailedPrecondition,
+            Self::Loopback(..) | Self::NotAPair(_) | Self::Impairment(_) | Self::NotAMachine(_) => {
+                Code::InvalidArgument
+            }
+        };
+        Status::new(code, self.to_string())
     }
 }
 

@@ -6,6 +6,7 @@ use std::{collections::BTreeSet, sync::Arc, time::Instant};
 
 use fabric_core::{
     blueprint::{self, Blueprint},
+    fault::{self, FaultError, Faults},
     kernel::Kernel,
     name::LabName,
     place::Place,
@@ -13,9 +14,9 @@ use fabric_core::{
     spec::Source,
     topology::Topology,
 };
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 
-use super::{Lab, ReconcileError, reconcile, reconcile::carry_out};
+use super::{FaultOutcome, Lab, ReconcileError, reconcile, reconcile::carry_out};
 use crate::ledger::{Intent, Ledger, LedgerError};
 
 /// Changes that may wait for their turn before the next caller has to.
@@ -69,6 +70,9 @@ pub enum ChangeError {
     /// There is no such lab.
     #[error("there is no lab `{0}`")]
     NotFound(LabName),
+    /// The fault makes no sense.
+    #[error(transparent)]
+    Fault(#[from] FaultError),
     /// The kernel refused, and the lab was brought back to what it was.
     #[error("nothing was changed: {0}")]
     Refused(ReconcileError),
@@ -84,8 +88,20 @@ pub enum ChangeError {
 }
 
 enum LabCommand {
-    Apply { sources: Vec<Source>, topology: Box<Topology>, dry_run: bool, events: mpsc::Sender<ApplyEvent> },
-    Delete { events: mpsc::Sender<DeleteEvent> },
+    Apply {
+        sources: Vec<Source>,
+        topology: Box<Topology>,
+        dry_run: bool,
+        events: mpsc::Sender<ApplyEvent>,
+    },
+    Delete {
+        events: mpsc::Sender<DeleteEvent>,
+    },
+    Fault {
+        namespace: String,
+        change: fault::Change,
+        outcome: oneshot::Sender<Result<FaultOutcome, ChangeError>>,
+    },
 }
 
 /// How everybody else speaks to the owner of a lab.
@@ -116,6 +132,16 @@ impl LabHandle {
         receiver
     }
 
+    /// Makes a fault or lifts it; a pod's bare name is looked up in `namespace`.
+    ///
+    /// # Errors
+    /// If there is no lab, the change makes no sense, or the kernel refuses.
+    pub async fn fault(&self, namespace: String, change: fault::Change) -> Result<FaultOutcome, ChangeError> {
+        let (outcome, receiver) = oneshot::channel();
+        let _ = self.commands.send(LabCommand::Fault { namespace, change, outcome }).await;
+        receiver.await.map_err(|_| ChangeError::Panicked)?
+    }
+
     /// Takes the lab away. Ends with `Deleted` or `Failed`.
     pub async fn delete(&self) -> mpsc::Receiver<DeleteEvent> {
         let (events, receiver) = mpsc::channel(64);
@@ -129,6 +155,7 @@ pub struct Recovered {
     pub generation: u64,
     pub sources: Vec<Source>,
     pub topology: Topology,
+    pub faults: Faults,
     pub blueprint: Blueprint,
 }
 
@@ -147,8 +174,8 @@ pub fn start<K: Kernel>(
     let places = lab.as_ref().map(|lab| places(&lab.blueprint)).unwrap_or_default();
     let (open_places, open) = watch::channel(places);
     let lab = lab.map(|recovered| {
-        let Recovered { generation, sources, topology, blueprint } = recovered;
-        Arc::new(Lab { generation, sources, topology, blueprint, open_places: open })
+        let Recovered { generation, sources, topology, faults, blueprint } = recovered;
+        Arc::new(Lab { generation, sources, topology, faults, blueprint, open_places: open })
     });
     let (publish, state) = watch::channel(lab);
     tokio::spawn(LabActor { kernel, ledger, name, publish, open_places }.run(receiver));
@@ -181,7 +208,7 @@ impl<K: Kernel> LabActor<K> {
         match command {
             LabCommand::Apply { sources, topology, dry_run, events } => {
                 let last = self
-                    .apply(sources, *topology, dry_run, &events)
+                    .apply(sources, *topology, None, dry_run, &events)
                     .unwrap_or_else(|error| Some(ApplyEvent::Failed(error)));
                 if let Some(ApplyEvent::Failed(error)) = &last {
                     tracing::warn!(lab = %self.name, %error, "apply failed");
@@ -194,6 +221,13 @@ impl<K: Kernel> LabActor<K> {
                 let last = self.delete(&events).unwrap_or_else(DeleteEvent::Failed);
                 let _ = events.blocking_send(last);
             }
+            LabCommand::Fault { namespace, change, outcome } => {
+                let result = self.fault(&namespace, &change);
+                if let Err(error) = &result {
+                    tracing::warn!(lab = %self.name, %error, "a fault was not changed");
+                }
+                let _ = outcome.send(result);
+            }
         }
     }
 
@@ -201,14 +235,20 @@ impl<K: Kernel> LabActor<K> {
         &self,
         sources: Vec<Source>,
         topology: Topology,
+        faults: Option<Faults>,
         dry_run: bool,
         events: &mpsc::Sender<ApplyEvent>,
     ) -> Result<Option<ApplyEvent>, ChangeError> {
         let begun = Instant::now();
         let before = self.publish.borrow().clone();
-        let nothing = Blueprint::default();
-        let owned = before.as_ref().map_or(&nothing, |lab| &lab.blueprint);
-        let wanted = blueprint::draw(&topology, self.kernel.machine());
+        let machine = self.kernel.machine();
+        let owned = before.as_ref().map_or_else(Blueprint::default, |lab| lab.owned(machine));
+        let owned = &owned;
+        let mut wanted = blueprint::draw(&topology, machine);
+        let of_a_fault = faults.is_some();
+        let faults = faults
+            .unwrap_or_else(|| before.as_ref().map_or_else(Faults::default, |lab| lab.faults.kept(&wanted)));
+        faults.act_on(&mut wanted);
         let observed = self.kernel.observe(&self.name).map_err(|error| ChangeError::Refused(error.into()))?;
         let plan = plan::between(&observed, owned, &wanted);
         let (planned, steps) = (planned(&plan, dry_run), plan.len());
@@ -216,14 +256,18 @@ impl<K: Kernel> LabActor<K> {
             return Ok(Some(planned));
         }
         let _ = events.try_send(planned);
-        let unchanged = plan.is_empty() && before.as_ref().is_some_and(|lab| lab.sources == sources);
-        let generation = before.as_ref().map_or(0, |lab| lab.generation) + u64::from(!unchanged);
+        let same = |lab: &Arc<Lab>| lab.sources == sources && lab.faults == faults;
+        let unchanged = plan.is_empty() && before.as_ref().is_some_and(same);
+        let counts = !unchanged && !of_a_fault;
+        let generation = before.as_ref().map_or(0, |lab| lab.generation) + u64::from(counts);
         if !unchanged {
             let intent = Intent {
                 lab: self.name.clone(),
                 generation,
                 wanted: Some(sources.clone()),
+                faults: faults.clone(),
                 before: before.as_ref().map(|lab| lab.sources.clone()),
+                faults_before: before.as_ref().map(|lab| lab.faults.clone()).unwrap_or_default(),
             };
             self.ledger.write(&intent)?;
             let progress = |done, total| {
@@ -235,13 +279,13 @@ impl<K: Kernel> LabActor<K> {
             if let Err(error) = result {
                 return Err(self.go_back(&wanted, before.as_deref(), error));
             }
-            self.ledger.write(&Intent { before: None, ..intent })?;
+            self.ledger.write(&Intent { before: None, faults_before: Faults::default(), ..intent })?;
         }
         let created = before.is_none();
         let milliseconds = milliseconds_since(begun);
         tracing::info!(lab = %self.name, generation, steps, milliseconds, "applied");
         let open_places = self.open_places.subscribe();
-        let lab = Lab { generation, sources, topology, blueprint: wanted, open_places };
+        let lab = Lab { generation, sources, topology, faults, blueprint: wanted, open_places };
         self.publish.send_replace(Some(Arc::new(lab)));
         Ok(Some(ApplyEvent::Applied { generation, changed: !unchanged, created, milliseconds }))
     }
@@ -261,13 +305,28 @@ impl<K: Kernel> LabActor<K> {
                 lab: self.name.clone(),
                 generation: lab.generation,
                 wanted: Some(lab.sources.clone()),
+                faults: lab.faults.clone(),
                 before: None,
+                faults_before: Faults::default(),
             }),
         };
         match written {
             Ok(()) => ChangeError::Refused(error),
             Err(error) => ChangeError::Ledger(error),
         }
+    }
+
+    fn fault(&self, namespace: &str, change: &fault::Change) -> Result<FaultOutcome, ChangeError> {
+        let Some(lab) = self.publish.borrow().clone() else {
+            return Err(ChangeError::NotFound(self.name.clone()));
+        };
+        let fault::Changed { faults, subject, state, notes } =
+            lab.with_fault(self.kernel.machine(), namespace, change)?;
+        // Nobody listens to the steps.
+        let (events, _) = mpsc::channel(1);
+        let applied = self.apply(lab.sources.clone(), lab.topology.clone(), Some(faults), false, &events)?;
+        let changed = matches!(applied, Some(ApplyEvent::Applied { changed: true, .. }));
+        Ok(FaultOutcome { subject, state, changed, notes })
     }
 
     fn delete(&self, events: &mpsc::Sender<DeleteEvent>) -> Result<DeleteEvent, ChangeError> {
@@ -279,7 +338,9 @@ impl<K: Kernel> LabActor<K> {
             lab: self.name.clone(),
             generation: lab.generation,
             wanted: None,
+            faults: Faults::default(),
             before: Some(lab.sources.clone()),
+            faults_before: lab.faults.clone(),
         })?;
         let progress = |done, total| {
             let _ = events.try_send(DeleteEvent::Progress(done, total));

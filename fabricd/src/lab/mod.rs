@@ -1,15 +1,17 @@
 //! Labs while they run: who owns one, and how it gets from what is to what is wanted.
 
 mod actor;
+mod fault;
 mod reconcile;
 mod registry;
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use fabric_core::{blueprint::Blueprint, place::Place, spec::Source, topology::Topology};
+use fabric_core::{blueprint::Blueprint, fault::Faults, place::Place, spec::Source, topology::Topology};
 use tokio::sync::watch;
 
 pub use actor::{ApplyEvent, ChangeError, DeleteEvent, LabHandle};
+pub use fault::FaultOutcome;
 pub use reconcile::{ReconcileError, reconcile};
 pub use registry::{Registry, SelectError};
 
@@ -22,7 +24,9 @@ pub struct Lab {
     pub sources: Vec<Source>,
     /// What they mean.
     pub topology: Topology,
-    /// Every object it has in the kernel.
+    /// What was broken on purpose.
+    pub faults: Faults,
+    /// Every object it has in the kernel, with its faults.
     pub blueprint: Blueprint,
     /// The places that programs may run in: those that are about to go are not among them.
     pub open_places: OpenPlaces,

@@ -7,6 +7,7 @@ use std::{
 
 use fabric_core::{
     blueprint::{self, Blueprint},
+    fault::Faults,
     kernel::Kernel,
     name::LabName,
     spec,
@@ -83,7 +84,10 @@ impl<K: Kernel> Registry<K> {
         };
         let mut owned = Blueprint::default();
         if let Some(before) = &intent.before {
-            owned = blueprint::draw(&load(before)?, machine);
+            let whole = blueprint::draw(&load(before)?, machine);
+            let mut faulty = whole.clone();
+            intent.faults_before.act_on(&mut faulty);
+            owned = Faults::owned(&faulty, whole);
         }
         let Some(sources) = intent.wanted else {
             reconcile(&*self.kernel, &intent.lab, &owned, &Blueprint::default(), &|_, _| {})
@@ -93,14 +97,23 @@ impl<K: Kernel> Registry<K> {
             return Ok(None);
         };
         let topology = load(&sources)?;
-        let blueprint = blueprint::draw(&topology, machine);
+        let mut blueprint = blueprint::draw(&topology, machine);
+        if !intent.faults.is_empty() {
+            owned = Faults::owned(&owned, blueprint.clone());
+        }
+        intent.faults.act_on(&mut blueprint);
         let steps = reconcile(&*self.kernel, &intent.lab, &owned, &blueprint, &|_, _| {})
             .map_err(|error| error.to_string())?;
         tracing::info!(lab = %intent.lab, steps, "taken over");
-        let generation = intent.generation;
-        let done = Intent { wanted: Some(sources.clone()), before: None, ..intent };
+        let (generation, faults) = (intent.generation, intent.faults.clone());
+        let done = Intent {
+            wanted: Some(sources.clone()),
+            before: None,
+            faults_before: Faults::default(),
+            ..intent
+        };
         self.ledger.write(&done).map_err(|error| error.to_string())?;
-        Ok(Some(Recovered { generation, sources, topology, blueprint }))
+        Ok(Some(Recovered { generation, sources, topology, faults, blueprint }))
     }
 
     /// The way to the lab `name`, whether it is there yet or not.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::fake_kernel::{FakeKernel, NEVER};
 use fabric_core::{
     blueprint::{self, Blueprint},
+    fault::Faults,
     kernel::{Kernel, Machine},
     object::{Key, Object},
     plan::{self, Observed},
@@ -16,7 +17,7 @@ use fabricd::{
     ledger::{Intent, Ledger},
 };
 
-const KUBENET: &str = include_str!("../../../labs/kubenet/lab.yaml");
+pub const KUBENET: &str = include_str!("../../../labs/kubenet/lab.yaml");
 
 /// The kubenet lab, with pod `b` and the server on premises gone, pod `d` new, and `c` at another address.
 fn changed() -> String {
@@ -152,7 +153,7 @@ fn a_failed_step_leads_back_or_on_whichever_is_wanted() {
     }
 }
 
-async fn apply(registry: &Registry<FakeKernel>, text: &str) -> Result<(bool, bool, u64), ChangeError> {
+pub async fn apply(registry: &Registry<FakeKernel>, text: &str) -> Result<(bool, bool, u64), ChangeError> {
     let topology = topology(text);
     let mut events = registry.handle(&topology.lab.clone()).apply(sources(text), topology, false).await;
     while let Some(event) = events.recv().await {
@@ -228,6 +229,8 @@ async fn after_a_crash_a_lab_is_whole_or_gone_as_the_ledger_says() {
                 generation: 7,
                 wanted: after.as_deref().map(sources),
                 before: before.map(sources),
+                faults: Faults::default(),
+                faults_before: Faults::default(),
             };
             ledger().write(&intent).unwrap();
             let registry = Registry::new(Arc::new(kernel), ledger());

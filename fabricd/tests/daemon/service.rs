@@ -45,7 +45,12 @@ async fn with_daemon<F: Future<Output = ()>>(test: impl FnOnce(Channel) -> F) {
 async fn health_and_reflection_know_every_service() {
     with_daemon(|channel| async move {
         let mut health = HealthClient::new(channel.clone());
-        let services = ["fabric.v1.LabService", "fabric.v1.ProbeService", "fabric.v1.DaemonService"];
+        let services = [
+            "fabric.v1.LabService",
+            "fabric.v1.ProbeService",
+            "fabric.v1.FaultService",
+            "fabric.v1.DaemonService",
+        ];
         for service in services {
             let request = HealthCheckRequest { service: service.to_owned() };
             let status = health.check(request).await.expect("an answer").into_inner().status();

@@ -46,7 +46,7 @@ pub struct Faults {
 }
 
 /// What is wrong with one thing.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
     /// The VM is stopped.
     Stopped,
@@ -65,7 +65,7 @@ impl Faults {
         self.down.is_empty() && self.impaired.is_empty() && self.stopped.is_empty()
     }
 
-    /// All faults by the name of what they are of, in the order of places.
+    /// All faults by the full names of what they are of, sorted.
     pub fn list(&self) -> Vec<(String, Fault)> {
         let stopped = self.stopped.iter().map(|place| (place.to_string(), Fault::Stopped));
         let ends: BTreeSet<&LinkEnd> = self.down.iter().chain(self.impaired.keys()).collect();
@@ -73,7 +73,9 @@ impl Faults {
             let impairment = self.impaired.get(end).copied().unwrap_or_default();
             (end.to_string(), Fault::Link { down: self.down.contains(end), impairment })
         });
-        stopped.chain(links).collect()
+        let mut all: Vec<_> = stopped.chain(links).collect();
+        all.sort_by(|(one, _), (other, _)| one.cmp(other));
+        all
     }
 
     /// Whether the node or VM at `place` is stopped.
