@@ -1,12 +1,16 @@
 //! Making faults and lifting them: the same files, drawn with other faults.
 
 use fabric_core::{
-    blueprint::{self, Blueprint},
-    fault::{Change, Changed, Faults, Scene},
-    kernel::Machine,
+    fault::{Change, Changed, Scene},
+    kernel::Kernel,
+    plan,
 };
+use tokio::sync::mpsc;
 
-use super::Lab;
+use super::{
+    ChangeError,
+    change::{Goal, Worker},
+};
 
 /// What came of a change of a fault.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,29 +25,26 @@ pub struct FaultOutcome {
     pub notes: Vec<String>,
 }
 
-impl Lab {
-    /// What `change` makes of this lab's faults.
-    ///
-    /// # Errors
-    /// As [`Faults::changed`].
-    pub(super) fn with_fault(
-        &self,
-        machine: Machine,
-        namespace: &str,
-        change: &Change,
-    ) -> Result<Changed, fabric_core::fault::FaultError> {
-        let scene = Scene { topology: &self.topology, blueprint: &self.blueprint, machine };
-        self.faults.changed(scene, namespace, change)
+impl<K: Kernel> Worker<K> {
+    /// Makes a fault or lifts it; a pod's bare name is looked up in `namespace`.
+    pub(super) fn fault(&self, namespace: &str, change: &Change) -> Result<FaultOutcome, ChangeError> {
+        let lab = self.running()?;
+        let machine = self.kernel.machine();
+        let scene = Scene { topology: &lab.topology, blueprint: &lab.blueprint, machine };
+        let Changed { faults, subject, state, notes } = lab.faults.changed(scene, namespace, change)?;
+        let same = faults == lab.faults;
+        let goal = if same {
+            Goal::of(&lab)
+        } else {
+            Goal::new(lab.sources.clone(), lab.topology.clone(), faults, machine)
+        };
+        let plan = plan::between(&self.kernel.observe(&self.name)?, &lab.owned, &goal.blueprint);
+        let changed = !same || !plan.is_empty();
+        if changed {
+            // Nobody listens to the steps.
+            let (caller, _) = mpsc::channel(1);
+            self.reach(goal, plan, Some(lab), &caller)?;
+        }
+        Ok(FaultOutcome { subject, state, changed, notes })
     }
-
-    /// Everything that the lab may have made: its blueprint, and what its faults have taken from that.
-    /// A learner who sets up by hand a link that is down on purpose has changed something of the lab's.
-    pub(super) fn owned(&self, machine: Machine) -> Blueprint {
-        owned(&self.blueprint, &self.faults, || blueprint::draw(&self.topology, machine))
-    }
-}
-
-/// As [`Lab::owned`]; `whole` draws without faults, and is asked only if there are some.
-pub(super) fn owned(faulty: &Blueprint, faults: &Faults, whole: impl FnOnce() -> Blueprint) -> Blueprint {
-    if faults.is_empty() { faulty.clone() } else { Faults::owned(faulty, whole()) }
 }

@@ -6,15 +6,21 @@ use std::{
 };
 
 use fabric_core::{
-    blueprint::{self, Blueprint},
+    blueprint::Blueprint,
     fault::Faults,
     kernel::Kernel,
     name::LabName,
-    spec,
+    spec::{self, Source},
+    topology::Rollout,
 };
 
-use super::{Lab, LabHandle, actor, actor::Recovered, reconcile};
-use crate::ledger::{Intent, Ledger};
+use super::{
+    Lab, LabHandle, actor,
+    actor::Recovered,
+    change::{Goal, says_the_same},
+    reconcile,
+};
+use crate::ledger::{Design, Intent, Ledger};
 
 /// Why no lab could be picked.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
@@ -76,50 +82,48 @@ impl<K: Kernel> Registry<K> {
 
     fn recover_lab(&self, intent: Intent) -> Result<Option<Recovered>, String> {
         let machine = self.kernel.machine();
-        let load = |sources: &Vec<spec::Source>| {
-            spec::load(sources).map_err(|mistakes| {
+        let goal = |design: &Design| {
+            let Design { sources, standing, faults } = design.clone();
+            let loaded = spec::load_onto(&sources, &standing, &Rollout::default());
+            let topology = loaded.map_err(|mistakes| {
                 let first = mistakes.first().map_or("no reason given", |mistake| &mistake.message);
                 format!("this version does not understand its file: {first}")
-            })
+            })?;
+            Ok::<_, String>(Goal::new(sources, Arc::new(topology), faults, machine))
         };
-        let mut owned = Blueprint::default();
-        if let Some(before) = &intent.before {
-            let whole = blueprint::draw(&load(before)?, machine);
-            let mut faulty = whole.clone();
-            intent.faults_before.act_on(&mut faulty);
-            owned = Faults::owned(&faulty, whole);
-        }
-        let Some(sources) = intent.wanted else {
-            reconcile(&*self.kernel, &intent.lab, &owned, &Blueprint::default(), &|_, _| {})
+        let before = intent.before.as_ref().map(goal).transpose()?;
+        let nothing = Blueprint::default();
+        let owned = before.as_ref().map_or(&nothing, |before| &*before.owned);
+        let Some(design) = intent.wanted else {
+            reconcile(&*self.kernel, &intent.lab, owned, &nothing, &|_, _| {})
                 .map_err(|error| error.to_string())?;
             self.ledger.remove(&intent.lab).map_err(|error| error.to_string())?;
             tracing::info!(lab = %intent.lab, "finished taking it away");
             return Ok(None);
         };
-        let topology = load(&sources)?;
-        let mut blueprint = blueprint::draw(&topology, machine);
-        if !intent.faults.is_empty() {
-            owned = Faults::owned(&owned, blueprint.clone());
-        }
-        intent.faults.act_on(&mut blueprint);
-        let steps = reconcile(&*self.kernel, &intent.lab, &owned, &blueprint, &|_, _| {})
+        let goal = goal(&design)?;
+        // What its faults have taken away may be there by an unlucky hand or crash, and is the lab's too.
+        let both = Faults::owned(owned, (*goal.owned).clone());
+        let steps = reconcile(&*self.kernel, &intent.lab, &both, &goal.blueprint, &|_, _| {})
             .map_err(|error| error.to_string())?;
         tracing::info!(lab = %intent.lab, steps, "taken over");
-        let (generation, faults) = (intent.generation, intent.faults.clone());
-        let done = Intent {
-            wanted: Some(sources.clone()),
-            before: None,
-            faults_before: Faults::default(),
-            ..intent
-        };
+        let generation = intent.generation;
+        let done = Intent { wanted: Some(design), before: None, ..intent };
         self.ledger.write(&done).map_err(|error| error.to_string())?;
-        Ok(Some(Recovered { generation, sources, topology, faults, blueprint }))
+        Ok(Some(Recovered { generation, goal }))
     }
 
     /// The way to the lab `name`, whether it is there yet or not.
     pub fn handle(&self, name: &LabName) -> LabHandle {
         let start = || actor::start(self.kernel.clone(), self.ledger.clone(), name.clone(), None);
         self.lock().entry(name.clone()).or_insert_with(start).clone()
+    }
+
+    /// The name of the lab that was made from these files, if one was: so they need not be read to know it.
+    pub fn made_from(&self, sources: &[Source]) -> Option<LabName> {
+        let labs = self.labs();
+        let found = labs.iter().find(|lab| says_the_same(&lab.sources, sources));
+        found.map(|lab| lab.topology.lab.clone())
     }
 
     /// All labs that are there, sorted by name.

@@ -1,6 +1,7 @@
 //! A private daemon, as any user starts one: labs on the real kernel, seen by the command line.
 
 mod capture;
+mod changes;
 mod documents;
 mod exec;
 mod faults;
@@ -18,6 +19,7 @@ fn main() -> ExitCode {
     tests.extend(looks_like_azure_cni::TESTS);
     tests.extend(reachability::TESTS);
     tests.extend(capture::TESTS);
+    tests.extend(changes::TESTS);
     tests.extend(exec::TESTS);
     tests.extend(faults::TESTS);
     tests.extend(files::TESTS);
