@@ -4,9 +4,10 @@ use std::{fs, sync::LazyLock};
 
 use fabric_tests::{Residue, Session};
 
-pub const TESTS: [(&str, fn()); 6] = [
+pub const TESTS: [(&str, fn()); 7] = [
     ("a_link_goes_down_and_comes_up_as_it_was", a_link_goes_down_and_comes_up_as_it_was),
     ("a_stopped_node_is_cut_off_until_it_starts", a_stopped_node_is_cut_off_until_it_starts),
+    ("a_stopped_appliance_forwards_nothing", a_stopped_appliance_forwards_nothing),
     ("a_cut_in_the_underlay_is_mended", a_cut_in_the_underlay_is_mended),
     ("faults_stay_when_the_file_changes", faults_stay_when_the_file_changes),
     ("what_cannot_be_broken_is_refused", what_cannot_be_broken_is_refused),
@@ -124,6 +125,18 @@ fn a_stopped_node_is_cut_off_until_it_starts() {
     assert!(does_not_reach(&session, "a", "vm/device"));
     session.ok(&["node", "start", "device"]);
     assert!(reaches(&session, "a", "vm/device"));
+}
+
+fn a_stopped_appliance_forwards_nothing() {
+    let session = Session::new();
+    session.ok(&["apply", "-f", "network-virtual-appliance"]);
+    assert!(reaches(&session, "vm/front", "vm/back"));
+    session.ok(&["node", "stop", "nva"]);
+    // Its host knows the way and must not take it.
+    assert!(does_not_reach(&session, "vm/front", "vm/back"));
+    assert!(reaches(&session, "vm/front", "vm/branch"));
+    session.ok(&["node", "start", "nva"]);
+    assert!(reaches(&session, "vm/front", "vm/back"));
 }
 
 fn a_cut_in_the_underlay_is_mended() {

@@ -66,6 +66,7 @@ pub fn draw(
     let everything = IpNet::V4(Ipv4Net::default());
     let to_the_vm = NextHop::Via { gateway: address, link: vm0.clone(), onlink: true };
     route(blueprint, &place, &cause, TO_THE_VM, everything, to_the_vm.clone());
+    drop_without_port(blueprint, &place, &cause);
     let rule = Rule { priority: 20, input: Some(vnet.name.clone()), from: None, table: TO_THE_VM };
     blueprint.add(&place, &cause, Object::Rule(rule));
     let platform_address = IpNet::from(IpAddr::V4(platform::ADDRESS));
@@ -107,6 +108,20 @@ fn port(blueprint: &mut Blueprint, place: &Place, cause: &Arc<str>, vm: &Place, 
         blueprint.add(place, cause, Object::Sysctl(Sysctl::of_link(class, &vm0.name, parameter, value)));
     }
     vm0
+}
+
+/// The last route of [`TO_THE_VM`]: while the VM's port is down nobody gets what is for it. Without, the
+/// kernel would go on to the effective routes, and the host would forward what its VM should have.
+fn drop_without_port(blueprint: &mut Blueprint, place: &Place, cause: &Arc<str>) {
+    let route = Route {
+        table: TO_THE_VM,
+        destination: IpNet::V4(Ipv4Net::default()),
+        metric: u32::MAX,
+        next_hop: NextHop::Blackhole,
+        protocol: PROTOCOL_BOOT,
+        source: None,
+    };
+    blueprint.add(place, cause, Object::Route(route));
 }
 
 fn route(
