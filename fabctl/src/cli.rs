@@ -8,7 +8,7 @@ use crate::{
     exit,
     verb::{
         apply, compare, completion, daemon, delete, describe, diff, doctor, effective_routes, exec, expect,
-        get, learn, next_hop, nodes, ping, plan, run, tcpdump, validate, verify, version,
+        get, learn, link, next_hop, node, nodes, ping, plan, run, tcpdump, validate, verify, version,
     },
 };
 
@@ -31,6 +31,7 @@ Examples:
   fabctl ping a c -c 3                      real packets from pod a to pod c
   fabctl tcpdump pod/a -ne -- icmp          look at them
   fabctl exec -it node/NAME -- bash         look around
+  fabctl link down pod/a                    break something on purpose
   fabctl delete lab kubenet                 take it away";
 
 /// What every verb takes.
@@ -81,6 +82,8 @@ enum Verb {
     Ping(ping::Ping),
     Tcpdump(tcpdump::Tcpdump),
     Exec(exec::Exec),
+    Link(link::Link),
+    Node(node::Node),
     Expect(expect::Expect),
     Compare(compare::Compare),
     Run(run::Run),
@@ -112,6 +115,8 @@ impl Cli {
             Verb::Ping(verb) => verb.run(global).await,
             Verb::Tcpdump(verb) => verb.run(global).await,
             Verb::Exec(verb) => verb.run(global).await,
+            Verb::Link(verb) => verb.run(global).await,
+            Verb::Node(verb) => verb.run(global).await,
             Verb::Expect(verb) => verb.run(global).await,
             Verb::Compare(verb) => verb.run(global).await,
             Verb::Run(verb) => verb.run().await,

@@ -4,8 +4,9 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use fabric_proto::v1::{
-    daemon_service_client::DaemonServiceClient, lab_service_client::LabServiceClient,
-    network_service_client::NetworkServiceClient, probe_service_client::ProbeServiceClient,
+    daemon_service_client::DaemonServiceClient, fault_service_client::FaultServiceClient,
+    lab_service_client::LabServiceClient, network_service_client::NetworkServiceClient,
+    probe_service_client::ProbeServiceClient,
 };
 use tonic::transport::{Channel, Endpoint};
 
@@ -96,6 +97,11 @@ impl Connection {
     /// Asks about the network.
     pub fn network(&self) -> NetworkServiceClient<Channel> {
         NetworkServiceClient::new(self.channel.clone())
+    }
+
+    /// Makes faults and lifts them.
+    pub fn faults(&self) -> FaultServiceClient<Channel> {
+        FaultServiceClient::new(self.channel.clone())
     }
 
     /// Asks about the daemon itself.

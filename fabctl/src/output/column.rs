@@ -98,6 +98,7 @@ fn columns(kind: Kind) -> Vec<Column> {
             wide("IMAGES", |o| joined(list(o, "/spec/template/spec/containers"), "/image")),
             wide("SELECTOR", selector),
         ],
+        Kind::Faults => vec![KUBERNETES_NAME, usual("STATE", |o| text(o, "/status/state"))],
         Kind::Namespaces => vec![KUBERNETES_NAME, usual("STATUS", |o| text(o, "/status/phase"))],
         Kind::VirtualNetworks => vec![
             AZURE_NAME,

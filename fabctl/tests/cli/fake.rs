@@ -4,6 +4,7 @@ use std::{path::PathBuf, pin::Pin};
 
 use fabric_proto::v1::{
     daemon_service_server::{DaemonService, DaemonServiceServer},
+    fault_service_server::{FaultService, FaultServiceServer},
     lab_service_server::{LabService, LabServiceServer},
     network_service_server::{NetworkService, NetworkServiceServer},
     probe_service_server::{ProbeService, ProbeServiceServer},
@@ -41,6 +42,7 @@ impl Fake {
                 .add_service(ProbeServiceServer::new(Canned))
                 .add_service(NetworkServiceServer::new(Canned))
                 .add_service(DaemonServiceServer::new(Canned))
+                .add_service(FaultServiceServer::new(Canned))
                 .serve_with_incoming(UnixListenerStream::new(listener)),
         );
         Self { directory, _runtime: runtime }
@@ -395,6 +397,30 @@ impl NetworkService for Canned {
             }
             _ => answer("VirtualAppliance", "10.0.1.4", "/rt", "10.0.0.0/8", "routeTable/rt/all", notes),
         }
+    }
+}
+
+#[tonic::async_trait]
+impl FaultService for Canned {
+    /// Says what it was asked; a target `again` is so already.
+    async fn change(
+        &self,
+        request: Request<ChangeFaultRequest>,
+    ) -> Result<Response<ChangeFaultResponse>, Status> {
+        let ChangeFaultRequest { target, change } = request.into_inner();
+        let Target { lab, namespace, name } = target.unwrap();
+        if name == "nowhere" {
+            return Err(Status::not_found("lab `kubenet` has no `nowhere`"));
+        }
+        let notes = if name == "underlay" { vec!["it is below the VNets".into()] } else { vec![] };
+        let changed = name != "again";
+        let subject = format!("{lab}:{namespace}:{name}");
+        Ok(Response::new(ChangeFaultResponse {
+            subject,
+            state: format!("{:?}", change.unwrap()),
+            changed,
+            notes,
+        }))
     }
 }
 

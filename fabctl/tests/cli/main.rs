@@ -5,6 +5,7 @@ mod change;
 mod compare;
 mod documents;
 mod fake;
+mod fault;
 mod get;
 mod network;
 mod nobody;

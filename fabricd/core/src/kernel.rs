@@ -56,11 +56,13 @@ pub struct Machine {
     pub ipv6: bool,
     /// `br_netfilter` is there: bridged packets can pass iptables, as on an AKS node.
     pub bridge_netfilter: bool,
+    /// `sch_netem` is there: links can be made slow, lossy and narrow.
+    pub netem: bool,
 }
 
 impl Machine {
     /// A kernel with everything, as snapshots are drawn for.
-    pub const COMPLETE: Self = Self { ipv6: true, bridge_netfilter: true };
+    pub const COMPLETE: Self = Self { ipv6: true, bridge_netfilter: true, netem: true };
 }
 
 /// A packet that a place could have received.

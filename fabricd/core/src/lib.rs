@@ -19,6 +19,7 @@ pub mod capture;
 pub mod compare;
 pub mod document;
 pub mod effective_routes;
+pub mod fault;
 pub mod identity;
 pub mod inventory;
 pub mod kernel;

@@ -185,7 +185,8 @@ pub fn between(observed: &Observed, owned: &Blueprint, wanted: &Blueprint) -> Pl
     for (place, have) in &observed.places {
         let Some(want) = wanted.places.get(place) else { continue };
         for (key, object) in have.iter().rev() {
-            let taken_with_its_link = object.needs_link().is_some_and(|link| lost.contains(&(place, link)));
+            let taken_with_its_link = object.needs_link().is_some_and(|link| lost.contains(&(place, link)))
+                || object.needs_up().is_some_and(|link| goes_down(place, have, link, owned, wanted));
             let peer_goes = is_link_to_a_lost_place(object, wanted);
             let kept = want.get(key).is_some_and(|part| !must_be_remade(object, &part.object));
             let ours = owned.has(place, key) || wanted.has(place, key);
@@ -265,6 +266,18 @@ fn lost_links<'a>(
         .collect();
     lost.extend(on_lost_lower);
     lost
+}
+
+/// Whether the plan sets the link down, which takes away all that needs it up.
+fn goes_down(
+    place: &Place,
+    have: &BTreeMap<Key, Object>,
+    link: &IfName,
+    owned: &Blueprint,
+    wanted: &Blueprint,
+) -> bool {
+    let up = Key::Up(link.clone());
+    have.contains_key(&up) && owned.has(place, &up) && !wanted.has(place, &up)
 }
 
 fn is_link_to_a_lost_place(object: &Object, wanted: &Blueprint) -> bool {

@@ -14,7 +14,7 @@ use fabric_core::{
     plan::{Observed, Wave},
 };
 
-use crate::{execute, memory::Memory, namespace, observe, routing, ruleset::Loaders};
+use crate::{execute, memory::Memory, namespace, netlink::qdisc, observe, routing, ruleset::Loaders};
 
 /// The kernel of this machine, with the namespaces that are named in one directory.
 #[derive(Debug)]
@@ -22,7 +22,7 @@ pub struct LinuxKernel {
     pub(crate) directory: PathBuf,
     pub(crate) loaders: Loaders,
     pub(crate) memory: Memory,
-    machine: Machine,
+    pub(crate) machine: Machine,
 }
 
 /// Where `ip netns` keeps its names too.
@@ -93,5 +93,6 @@ fn probe() -> Machine {
     Machine {
         ipv6: disabled.is_ok_and(|value| value.trim() == "0"),
         bridge_netfilter: Path::new("/proc/sys/net/bridge/bridge-nf-call-iptables").exists(),
+        netem: qdisc::is_there(),
     }
 }

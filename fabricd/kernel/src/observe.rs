@@ -29,7 +29,7 @@ use crate::{
         connected_route::ConnectedRoutes,
         generation,
         link::{self, SeenKind, SeenLink},
-        neighbour, route, rule,
+        neighbour, qdisc, route, rule,
     },
     pairs::{self, End},
     sysctl,
@@ -140,8 +140,10 @@ fn one(kernel: &LinuxKernel, name: &str) -> io::Result<Seen> {
         neighbour::question(false),
         neighbour::question(true),
     ];
+    // Without netem there is none to be seen.
+    let qdiscs = kernel.machine.netem.then(qdisc::question);
     let mut connected = ConnectedRoutes::default();
-    for question in questions {
+    for question in questions.into_iter().chain(qdiscs) {
         objects.extend(socket.dump(&question)?.into_iter().filter_map(|answer| match answer {
             RouteNetlinkMessage::NewAddress(message) => address::read(message, name_of).map(Object::Address),
             RouteNetlinkMessage::NewRule(message) => rule::read(message).map(Object::Rule),
@@ -151,6 +153,9 @@ fn one(kernel: &LinuxKernel, name: &str) -> io::Result<Seen> {
             }
             RouteNetlinkMessage::NewNeighbour(message) => {
                 neighbour::read(message, name_of).map(Object::Neighbour)
+            }
+            RouteNetlinkMessage::NewQueueDiscipline(message) => {
+                qdisc::read(message, link_named).map(Object::Qdisc)
             }
             _ => None,
         }));

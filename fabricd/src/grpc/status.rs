@@ -1,6 +1,8 @@
 //! The only place where an error becomes a gRPC status.
 
-use fabric_core::{capture::arguments::ArgumentError, spec::edit::EditError, target::TargetError};
+use fabric_core::{
+    capture::arguments::ArgumentError, fault::FaultError, spec::edit::EditError, target::TargetError,
+};
 use tonic::{Code, Status};
 
 use crate::{
@@ -40,12 +42,27 @@ impl ToStatus for TargetError {
 impl ToStatus for ChangeError {
     fn to_status(&self) -> Status {
         let code = match self {
+            Self::Fault(error) => return error.to_status(),
             Self::NotFound(_) | Self::NoNode { .. } | Self::Edit(EditError::NoPool { .. }) => Code::NotFound,
             Self::Edit(_) => Code::FailedPrecondition,
             Self::Refused(_) | Self::Incomplete(_) => Code::Aborted,
             Self::Ledger(_) | Self::Panicked => Code::Internal,
         };
         Status::new(code, chain(self))
+    }
+}
+
+impl ToStatus for FaultError {
+    fn to_status(&self) -> Status {
+        let code = match self {
+            Self::Target(error) => return error.to_status(),
+            Self::Interface { .. } => Code::NotFound,
+            Self::NoNetem => Code::FailedPrecondition,
+            Self::Loopback(..) | Self::NotAPair(_) | Self::Impairment(_) | Self::NotAMachine(_) => {
+                Code::InvalidArgument
+            }
+        };
+        Status::new(code, self.to_string())
     }
 }
 

@@ -4,7 +4,8 @@ use std::{collections::BTreeSet, sync::Arc, time::Instant};
 
 use fabric_core::{
     blueprint::{self, Blueprint},
-    kernel::{Kernel, KernelError},
+    fault::{FaultError, Faults},
+    kernel::{Kernel, KernelError, Machine},
     name::LabName,
     place::Place,
     plan::{self, Action, Observed, Plan},
@@ -14,7 +15,7 @@ use fabric_core::{
 use tokio::sync::{mpsc, watch};
 
 use super::{
-    Lab, ReconcileError,
+    Lab, OpenPlaces, ReconcileError,
     reconcile::{self, carry_out, reconcile},
 };
 use crate::ledger::{Design, Intent, Ledger, LedgerError};
@@ -119,6 +120,9 @@ pub enum ChangeError {
     /// The lab's file cannot be changed so.
     #[error(transparent)]
     Edit(#[from] EditError),
+    /// The fault makes no sense.
+    #[error(transparent)]
+    Fault(#[from] FaultError),
     /// The kernel refused, and the lab was brought back to what it was.
     #[error("nothing was changed: {0}")]
     Refused(ReconcileError),
@@ -143,7 +147,9 @@ impl From<KernelError> for ChangeError {
 pub(super) struct Goal {
     pub sources: Vec<Source>,
     pub topology: Arc<Topology>,
+    pub faults: Faults,
     pub blueprint: Arc<Blueprint>,
+    pub owned: Arc<Blueprint>,
 }
 
 /// What a plan was made from.
@@ -199,14 +205,14 @@ impl<K: Kernel> Worker<K> {
             },
         };
         let nothing = Blueprint::default();
-        let owned = before.as_ref().map_or(&nothing, |lab| &*lab.blueprint);
+        let owned = before.as_ref().map_or(&nothing, |lab| &*lab.owned);
         let created = before.is_none();
         let same = before.as_ref().is_some_and(|lab| says_the_same(&lab.sources, &goal.sources));
         // The same files again are a wish to have it mended; other files are a wish for the difference.
         let seen = if same || created || dry_run { Seen::All } else { Seen::Nothing };
         let observed = match seen {
             Seen::All => self.kernel.observe(&self.name)?,
-            Seen::Nothing => Observed::of(owned),
+            Seen::Nothing => Observed::of(before.as_ref().map_or(&nothing, |lab| &*lab.blueprint)),
         };
         let plan = plan::between(&observed, owned, &goal.blueprint);
         let planned = planned(&plan, dry_run);
@@ -237,8 +243,8 @@ impl<K: Kernel> Worker<K> {
     ) -> Result<Goal, Vec<Diagnostic>> {
         let standing = before.map(|lab| Standing::of(&lab.topology)).unwrap_or_default();
         let topology = spec::load_onto(&sources, &standing, rollout)?;
-        let blueprint = Arc::new(blueprint::draw(&topology, self.kernel.machine()));
-        Ok(Goal { sources, topology: Arc::new(topology), blueprint })
+        let faults = before.map(|lab| lab.faults.clone()).unwrap_or_default();
+        Ok(Goal::new(sources, Arc::new(topology), faults, self.kernel.machine()))
     }
 
     /// Makes the lab what `goal` says, by way of `plan`; gives its new generation.
@@ -253,14 +259,13 @@ impl<K: Kernel> Worker<K> {
     ) -> Result<u64, ChangeError> {
         let begun = Instant::now();
         let nothing = Blueprint::default();
-        let owned = before.as_ref().map_or(&nothing, |lab| &*lab.blueprint);
+        let owned = before.as_ref().map_or(&nothing, |lab| &*lab.owned);
         let generation = before.as_ref().map_or(0, |lab| lab.generation) + 1;
         let steps = plan.len();
-        let design = Design { sources: goal.sources.clone(), standing: Standing::of(&goal.topology) };
         let intent = Intent {
             lab: self.name.clone(),
             generation,
-            wanted: Some(design),
+            wanted: Some(goal.design()),
             before: before.as_ref().map(|lab| lab.design()),
         };
         self.ledger.write(&intent)?;
@@ -275,20 +280,13 @@ impl<K: Kernel> Worker<K> {
             Seen::Nothing => reconcile::change(kernel, &self.name, &plan, owned, wanted, &progress),
         };
         if let Err(error) = result {
-            return Err(self.go_back(&goal.blueprint, before.as_deref(), error));
+            return Err(self.go_back(&goal.owned, before.as_deref(), error));
         }
         self.ledger.write(&Intent { before: None, ..intent })?;
         let milliseconds = milliseconds_since(begun);
         tracing::info!(lab = %self.name, generation, steps, milliseconds, "applied");
-        let Goal { sources, topology, blueprint } = goal;
-        let open_places = self.open_places.subscribe();
-        self.publish.send_replace(Some(Arc::new(Lab {
-            generation,
-            sources,
-            topology,
-            blueprint,
-            open_places,
-        })));
+        let lab = goal.reached(generation, self.open_places.subscribe());
+        self.publish.send_replace(Some(Arc::new(lab)));
         Ok(generation)
     }
 
@@ -319,7 +317,7 @@ impl<K: Kernel> Worker<K> {
     fn verify(&self, repair: bool, caller: &Caller) -> Result<ChangeEvent, ChangeError> {
         let begun = Instant::now();
         let lab = self.running()?;
-        let plan = plan::between(&self.kernel.observe(&self.name)?, &lab.blueprint, &lab.blueprint);
+        let plan = plan::between(&self.kernel.observe(&self.name)?, &lab.owned, &lab.blueprint);
         let planned = planned(&plan, true);
         if !repair {
             return Ok(planned);
@@ -331,7 +329,7 @@ impl<K: Kernel> Worker<K> {
             let progress = |done, total| {
                 let _ = caller.try_send(ChangeEvent::Progress(done, total));
             };
-            carry_out(&*self.kernel, &self.name, plan, &lab.blueprint, &lab.blueprint, &progress)
+            carry_out(&*self.kernel, &self.name, plan, &lab.owned, &lab.blueprint, &progress)
                 .map_err(ChangeError::Incomplete)?;
         }
         let milliseconds = milliseconds_since(begun);
@@ -352,7 +350,7 @@ impl<K: Kernel> Worker<K> {
             let _ = events.try_send(DeleteEvent::Progress(done, total));
         };
         self.open_places.send_replace(Arc::default());
-        reconcile(&*self.kernel, &self.name, &lab.blueprint, &Blueprint::default(), &progress)
+        reconcile(&*self.kernel, &self.name, &lab.owned, &Blueprint::default(), &progress)
             .map_err(ChangeError::Incomplete)?;
         self.ledger.remove(&self.name)?;
         self.publish.send_replace(None);
@@ -368,12 +366,42 @@ impl<K: Kernel> Worker<K> {
 }
 
 impl Goal {
+    /// What files that were resolved to `topology` ask for, with those of `faults` that are still of something.
+    pub fn new(sources: Vec<Source>, topology: Arc<Topology>, faults: Faults, machine: Machine) -> Self {
+        let whole = blueprint::draw(&topology, machine);
+        let faults = faults.kept(&whole);
+        let (blueprint, owned) = if faults.is_empty() {
+            let whole = Arc::new(whole);
+            (whole.clone(), whole)
+        } else {
+            let mut faulty = whole.clone();
+            faults.act_on(&mut faulty);
+            let owned = Faults::owned(&faulty, whole);
+            (Arc::new(faulty), Arc::new(owned))
+        };
+        Self { sources, topology, faults, blueprint, owned }
+    }
+
+    /// What it is made from.
+    pub fn design(&self) -> Design {
+        let standing = Standing::of(&self.topology);
+        Design { sources: self.sources.clone(), standing, faults: self.faults.clone() }
+    }
+
+    /// The lab that it has become.
+    pub fn reached(self, generation: u64, open_places: OpenPlaces) -> Lab {
+        let Self { sources, topology, faults, blueprint, owned } = self;
+        Lab { generation, sources, topology, faults, blueprint, owned, open_places }
+    }
+
     /// What the lab is already.
     pub fn of(lab: &Lab) -> Self {
         Self {
             sources: lab.sources.clone(),
             topology: lab.topology.clone(),
+            faults: lab.faults.clone(),
             blueprint: lab.blueprint.clone(),
+            owned: lab.owned.clone(),
         }
     }
 }

@@ -139,7 +139,7 @@ impl<K: Kernel> Worker<K> {
 
     fn go(&self, goal: Goal, caller: &Caller) -> Result<u64, ChangeError> {
         let lab = self.running()?;
-        let plan = plan::between(&Observed::of(&lab.blueprint), &lab.blueprint, &goal.blueprint);
+        let plan = plan::between(&Observed::of(&lab.blueprint), &lab.owned, &goal.blueprint);
         if plan.is_empty() && says_the_same(&lab.sources, &goal.sources) {
             return Ok(lab.generation);
         }

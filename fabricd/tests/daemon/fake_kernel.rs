@@ -81,6 +81,11 @@ impl FakeKernel {
         {
             return Err(format!("Cannot find device {link}"));
         }
+        if let Some(link) = step.object.needs_up()
+            && !is_up(&places, place, link)
+        {
+            return Err("Network is down".into());
+        }
         match &step.object {
             Object::Port(port) if !link_exists(&places, place, &port.bridge.name) => {
                 return Err("no bridge".into());
@@ -106,6 +111,11 @@ fn link_exists(places: &BTreeMap<Place, BTreeMap<Key, Object>>, place: &Place, l
         || places.values().flat_map(BTreeMap::values).any(|object| {
             matches!(object, Object::Veth(veth) if veth.peer.place == *place && veth.peer.link.name == *link)
         })
+}
+
+fn is_up(places: &BTreeMap<Place, BTreeMap<Key, Object>>, place: &Place, link: &IfName) -> bool {
+    link.as_str() == "lo"
+        || places.get(place).is_some_and(|objects| objects.contains_key(&Key::Up(link.clone())))
 }
 
 fn remove_place(places: &mut BTreeMap<Place, BTreeMap<Key, Object>>, place: &Place) -> Result<(), String> {
@@ -140,6 +150,9 @@ fn remove_object(
 ) -> Result<(), String> {
     let objects = places.get_mut(place).ok_or("No such namespace")?;
     let object = objects.remove(key).ok_or("No such object")?;
+    if let Key::Up(link) = key {
+        objects.retain(|_, object| object.needs_up() != Some(link));
+    }
     if let Key::Link(link) = key {
         remove_dependants(places, place, link);
         if let Object::Veth(veth) = object {

@@ -2,5 +2,6 @@
 
 mod changes;
 mod fake_kernel;
+mod faults;
 mod reconcile;
 mod service;

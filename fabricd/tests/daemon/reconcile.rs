@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::fake_kernel::{FakeKernel, NEVER};
 use fabric_core::{
     blueprint::{self, Blueprint},
+    fault::Faults,
     kernel::{Kernel, Machine},
     object::{Key, Object},
     plan::{self, Observed},
@@ -16,7 +17,7 @@ use fabricd::{
     ledger::{Design, Intent, Ledger},
 };
 
-const KUBENET: &str = include_str!("../../../labs/kubenet/lab.yaml");
+pub const KUBENET: &str = include_str!("../../../labs/kubenet/lab.yaml");
 
 /// The kubenet lab, with pod `b` and the server on premises gone, pod `d` new, and `c` at another address.
 fn changed() -> String {
@@ -153,10 +154,10 @@ fn a_failed_step_leads_back_or_on_whichever_is_wanted() {
 }
 
 fn design(text: &str) -> Design {
-    Design { sources: sources(text), standing: Standing::of(&topology(text)) }
+    Design { sources: sources(text), standing: Standing::of(&topology(text)), faults: Faults::default() }
 }
 
-async fn apply(registry: &Registry<FakeKernel>, text: &str) -> Result<(bool, bool, u64), ChangeError> {
+pub async fn apply(registry: &Registry<FakeKernel>, text: &str) -> Result<(bool, bool, u64), ChangeError> {
     let change = Change::Apply { sources: sources(text), dry_run: false };
     let mut events = registry.handle(&topology(text).lab).change(change).await;
     while let Some(event) = events.recv().await {

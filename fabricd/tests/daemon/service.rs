@@ -45,7 +45,7 @@ async fn with_daemon<F: Future<Output = ()>>(test: impl FnOnce(Channel) -> F) {
 async fn health_and_reflection_know_every_service() {
     with_daemon(|channel| async move {
         let mut health = HealthClient::new(channel.clone());
-        let services = ["LabService", "ProbeService", "NetworkService", "DaemonService"];
+        let services = ["LabService", "ProbeService", "NetworkService", "FaultService", "DaemonService"];
         let services = services.map(|name| format!("fabric.v1.{name}"));
         for service in &services {
             let request = HealthCheckRequest { service: service.clone() };

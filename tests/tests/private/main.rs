@@ -5,6 +5,7 @@ mod changes;
 mod compare;
 mod documents;
 mod exec;
+mod faults;
 mod files;
 mod lifetime;
 mod looks_like_aks;
@@ -23,9 +24,15 @@ fn main() -> ExitCode {
     tests.extend(capture::TESTS);
     tests.extend(changes::TESTS);
     tests.extend(exec::TESTS);
+    tests.extend(faults::TESTS);
     tests.extend(files::TESTS);
     tests.extend(lifetime::TESTS);
     tests.extend(documents::TESTS);
     tests.extend(compare::TESTS);
-    fabric_tests::run(tests).exit_code()
+    let skipped = if *faults::NETEM { None } else { Some(("this kernel has no netem", faults::NETEM_TESTS)) };
+    if skipped.is_none() {
+        tests.extend(faults::NETEM_TESTS);
+    }
+    let skipped = skipped.into_iter().flat_map(|(reason, tests)| tests.map(|(name, _)| (name, reason)));
+    fabric_tests::run_without(tests, skipped.collect()).exit_code()
 }

@@ -22,6 +22,9 @@ use crate::{
     topology::{NetworkInterface, Topology},
 };
 
+/// The host's end of the link to its VM: the VM's port of the virtual switch.
+pub const PORT: &str = "vm0";
+
 /// Everything to the VM.
 const TO_THE_VM: u32 = 1;
 /// Platform addresses, which are no effective routes and which no user route can change.
@@ -65,6 +68,7 @@ pub fn draw(
     let everything = IpNet::V4(Ipv4Net::default());
     let to_the_vm = NextHop::Via { gateway: address, link: vm0.clone(), onlink: true };
     route(blueprint, &place, &cause, TO_THE_VM, everything, to_the_vm.clone());
+    drop_without_port(blueprint, &place, &cause);
     let rule = Rule { priority: 20, input: Some(vnet.name.clone()), from: None, table: TO_THE_VM };
     blueprint.add(&place, &cause, Object::Rule(rule));
     let platform_address = IpNet::from(IpAddr::V4(platform::ADDRESS));
@@ -123,6 +127,20 @@ fn port(blueprint: &mut Blueprint, place: &Place, cause: &Arc<str>, vm: &Place, 
         blueprint.add(place, cause, Object::Sysctl(Sysctl::of_link(class, &vm0.name, parameter, value)));
     }
     vm0
+}
+
+/// The last route of [`TO_THE_VM`]: while the VM's port is down nobody gets what is for it. Without, the
+/// kernel would go on to the effective routes, and the host would forward what its VM should have.
+fn drop_without_port(blueprint: &mut Blueprint, place: &Place, cause: &Arc<str>) {
+    let route = Route {
+        table: TO_THE_VM,
+        destination: IpNet::V4(Ipv4Net::default()),
+        metric: u32::MAX,
+        next_hop: NextHop::Blackhole,
+        protocol: PROTOCOL_BOOT,
+        source: None,
+    };
+    blueprint.add(place, cause, Object::Route(route));
 }
 
 fn route(

@@ -13,6 +13,7 @@ pub(crate) mod generation;
 pub(crate) mod link;
 pub(crate) mod neighbour;
 pub(crate) mod nsid;
+pub(crate) mod qdisc;
 pub(crate) mod route;
 pub(crate) mod rule;
 mod socket;
