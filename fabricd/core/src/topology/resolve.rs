@@ -53,6 +53,7 @@ fn try_resolve(spec: &LabSpec, problems: &mut Vec<Problem>) -> Option<Topology> 
     for cluster in &mut ground.clusters {
         cluster.complete &= node::limits(cluster, problems);
     }
+    check_ports(spec, &mut ground, problems);
     let demands = ground.demands(&[]);
     shortage::tell(&demands, &mut ground.clusters, problems);
     let Ground { networks, mut book, vm_drafts, gateways, sites, clusters } = ground;
@@ -67,7 +68,6 @@ fn try_resolve(spec: &LabSpec, problems: &mut Vec<Problem>) -> Option<Topology> 
     let virtual_machines =
         virtual_machine::settle(vm_drafts, &networks, is_node, &pod_subnets, &mut book, problems);
     let gateways: Vec<_> = gateways.into_iter().flatten().collect();
-    check_ports(spec, virtual_machines.len() + node_names.len() + gateways.len(), problems);
 
     let managed_clusters = populate(spec, lab, name.as_ref(), clusters, (&networks, &mut book), problems);
     let mut topology = Topology {
@@ -151,12 +151,15 @@ fn check_pod_subnets(
     }
 }
 
-fn check_ports(spec: &LabSpec, ports: usize, problems: &mut Vec<Problem>) {
-    if ports > AZURE_VMS_MAX {
+/// Before nodes are made: there could be very many.
+fn check_ports(spec: &LabSpec, ground: &mut Ground<'_>, problems: &mut Vec<Problem>) {
+    let ports = ground.ports();
+    if ports > AZURE_VMS_MAX as u64 {
         let message = format!("{ports} VMs, nodes and gateways; a lab has at most {AZURE_VMS_MAX}");
         let span = spec.lab.at().key("kind").span();
         let help = "each is a port of one Linux bridge, and a bridge has 1,023";
         problems.push(Problem::new(span, message).help(help));
+        ground.clusters.iter_mut().for_each(|cluster| cluster.complete = false);
     }
 }
 
