@@ -7,8 +7,8 @@ use clap::{ArgAction, Args, Parser, Subcommand};
 use crate::{
     exit,
     verb::{
-        apply, completion, daemon, delete, describe, doctor, exec, expect, get, learn, ping, plan, run,
-        tcpdump, validate, version,
+        apply, completion, daemon, delete, describe, diff, doctor, effective_routes, exec, expect, get,
+        learn, next_hop, nodes, ping, plan, run, tcpdump, validate, verify, version,
     },
 };
 
@@ -27,6 +27,7 @@ const EXAMPLES: &str = "\
 Examples:
   fabctl apply -f labs/kubenet/lab.yaml     make the lab, or change it into this
   fabctl get pods -o wide                   what is in it
+  fabctl next-hop a c                       where Azure sends packets from a to c
   fabctl ping a c -c 3                      real packets from pod a to pod c
   fabctl tcpdump pod/a -ne -- icmp          look at them
   fabctl exec -it node/NAME -- bash         look around
@@ -65,11 +66,18 @@ impl Global {
 #[derive(Debug, Subcommand)]
 enum Verb {
     Apply(apply::Apply),
+    Diff(diff::Diff),
     Validate(validate::Validate),
+    Verify(verify::Verify),
     Plan(plan::Plan),
     Delete(delete::Delete),
     Get(get::Get),
     Describe(describe::Describe),
+    Scale(nodes::Scale),
+    Upgrade(nodes::Upgrade),
+    Restart(nodes::Restart),
+    EffectiveRoutes(effective_routes::EffectiveRoutes),
+    NextHop(next_hop::NextHop),
     Ping(ping::Ping),
     Tcpdump(tcpdump::Tcpdump),
     Exec(exec::Exec),
@@ -88,11 +96,18 @@ impl Cli {
         let global = &self.global;
         match self.verb {
             Verb::Apply(verb) => verb.run(global).await,
+            Verb::Diff(verb) => verb.run(global).await,
             Verb::Validate(verb) => verb.run(),
+            Verb::Verify(verb) => verb.run(global).await,
             Verb::Plan(verb) => verb.run(),
             Verb::Delete(verb) => verb.run(global).await,
             Verb::Get(verb) => verb.run(global).await,
             Verb::Describe(verb) => verb.run(global).await,
+            Verb::Scale(verb) => verb.run(global).await,
+            Verb::Upgrade(verb) => verb.run(global).await,
+            Verb::Restart(verb) => verb.run(global).await,
+            Verb::EffectiveRoutes(verb) => verb.run(global).await,
+            Verb::NextHop(verb) => verb.run(global).await,
             Verb::Ping(verb) => verb.run(global).await,
             Verb::Tcpdump(verb) => verb.run(global).await,
             Verb::Exec(verb) => verb.run(global).await,

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use anyhow::Context;
 use fabric_proto::v1::{
     daemon_service_client::DaemonServiceClient, lab_service_client::LabServiceClient,
-    probe_service_client::ProbeServiceClient,
+    network_service_client::NetworkServiceClient, probe_service_client::ProbeServiceClient,
 };
 use tonic::transport::{Channel, Endpoint};
 
@@ -78,6 +78,11 @@ impl Connection {
     /// Runs programs in labs.
     pub fn probes(&self) -> ProbeServiceClient<Channel> {
         ProbeServiceClient::new(self.channel.clone()).max_decoding_message_size(ANSWER_MAX)
+    }
+
+    /// Asks about the network.
+    pub fn network(&self) -> NetworkServiceClient<Channel> {
+        NetworkServiceClient::new(self.channel.clone())
     }
 
     /// Asks about the daemon itself.

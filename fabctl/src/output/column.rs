@@ -110,6 +110,15 @@ fn columns(kind: Kind) -> Vec<Column> {
             usual("VirtualNetwork", |o| id_parent(o, "/id")),
             usual("RouteTable", |o| id_name(o, "/routeTable/id")),
         ],
+        Kind::VirtualNetworkPeerings => vec![
+            AZURE_NAME,
+            usual("PeeringState", |o| text(o, "/peeringState")),
+            usual("VirtualNetwork", |o| id_parent(o, "/id")),
+            usual("RemoteVirtualNetwork", |o| id_name(o, "/remoteVirtualNetwork/id")),
+            usual("AllowForwardedTraffic", |o| text(o, "/allowForwardedTraffic")),
+            usual("AllowGatewayTransit", |o| text(o, "/allowGatewayTransit")),
+            usual("UseRemoteGateways", |o| text(o, "/useRemoteGateways")),
+        ],
         Kind::RouteTables => vec![
             AZURE_NAME,
             usual("NumRoutes", |o| list(o, "/routes").len().to_string()),

@@ -5,6 +5,7 @@ use std::{path::PathBuf, pin::Pin};
 use fabric_proto::v1::{
     daemon_service_server::{DaemonService, DaemonServiceServer},
     lab_service_server::{LabService, LabServiceServer},
+    network_service_server::{NetworkService, NetworkServiceServer},
     probe_service_server::{ProbeService, ProbeServiceServer},
     *,
 };
@@ -38,6 +39,7 @@ impl Fake {
             Server::builder()
                 .add_service(LabServiceServer::new(Canned))
                 .add_service(ProbeServiceServer::new(Canned))
+                .add_service(NetworkServiceServer::new(Canned))
                 .add_service(DaemonServiceServer::new(Canned))
                 .serve_with_incoming(UnixListenerStream::new(listener)),
         );
@@ -68,10 +70,67 @@ fn answers<T: Send + 'static>(all: Vec<Result<T, Status>>) -> Response<Answers<T
     Response::new(Box::pin(tokio_stream::iter(all)))
 }
 
+fn applied(changed: bool) -> apply_response::Event {
+    let lab = "kubenet".to_owned();
+    apply_response::Event::Applied(Applied { lab, generation: 2, changed, created: false, milliseconds: 97 })
+}
+
 #[tonic::async_trait]
 impl LabService for Canned {
     type ApplyStream = Answers<ApplyResponse>;
     type DeleteStream = Answers<DeleteResponse>;
+    type VerifyStream = Answers<ApplyResponse>;
+    type RestartNodeStream = Answers<ApplyResponse>;
+    type ScaleAgentPoolStream = Answers<ApplyResponse>;
+    type UpgradeAgentPoolStream = Answers<ApplyResponse>;
+
+    async fn verify(&self, request: Request<VerifyRequest>) -> Result<Response<Self::VerifyStream>, Status> {
+        let VerifyRequest { lab, repair } = request.into_inner();
+        let text = if lab == "whole" {
+            String::new()
+        } else {
+            "+ host/n: route 10.244.1.0/24 via 10.224.0.5 dev vnet  # routeTable/rt/n\n~ node/n: sysctl net/ipv4/ip_forward = 1\n".to_owned()
+        };
+        let changed = !text.is_empty();
+        let planned = Planned { lab: "kubenet".into(), text, ..Planned::default() };
+        let event = |event| Ok(ApplyResponse { event: Some(event) });
+        let mut events = vec![event(apply_response::Event::Planned(planned))];
+        if repair {
+            events.push(event(applied(changed)));
+        }
+        Ok(answers(events))
+    }
+
+    async fn restart_node(
+        &self,
+        request: Request<RestartNodeRequest>,
+    ) -> Result<Response<Self::RestartNodeStream>, Status> {
+        let node = request.into_inner().node;
+        if node != "n" {
+            return Err(Status::not_found(format!("lab `kubenet` has no AKS node `{node}`")));
+        }
+        let stage = apply_response::Event::Stage(Stage { text: "n goes down".into() });
+        let event = |event| Ok(ApplyResponse { event: Some(event) });
+        Ok(answers(vec![event(stage), event(applied(true))]))
+    }
+
+    async fn scale_agent_pool(
+        &self,
+        request: Request<ScaleAgentPoolRequest>,
+    ) -> Result<Response<Self::ScaleAgentPoolStream>, Status> {
+        let changed = request.into_inner().count != 2;
+        Ok(answers(vec![Ok(ApplyResponse { event: Some(applied(changed)) })]))
+    }
+
+    async fn upgrade_agent_pool(
+        &self,
+        request: Request<UpgradeAgentPoolRequest>,
+    ) -> Result<Response<Self::UpgradeAgentPoolStream>, Status> {
+        let version = request.into_inner().kubernetes_version;
+        let stage = apply_response::Event::Stage(Stage { text: format!("n is made anew {version}") });
+        let event = |event| Ok(ApplyResponse { event: Some(event) });
+        Ok(answers(vec![event(stage), event(applied(true))]))
+    }
 
     async fn apply(&self, request: Request<ApplyRequest>) -> Result<Response<Self::ApplyStream>, Status> {
         use apply_response::Event;
@@ -262,6 +321,80 @@ impl ProbeService for Canned {
             send(Message::Stdout(format!("{start:?}\n").into_bytes())),
             send(Message::Exited(Exited { code: 0 })),
         ]))
+    }
+}
+
+#[tonic::async_trait]
+impl NetworkService for Canned {
+    /// Five rows, one of each look; the target is told back.
+    async fn effective_routes(
+        &self,
+        request: Request<EffectiveRoutesRequest>,
+    ) -> Result<Response<EffectiveRoutesResponse>, Status> {
+        let Target { lab, namespace, name } = request.into_inner().target.unwrap();
+        if name == "machine/server" {
+            return Err(Status::invalid_argument("`machine/server` has no Azure network interface"));
+        }
+        let route = |source: &str, state: &str, prefix: &str, hop: [&str; 2], name: &str, origin: &str| {
+            let [next_hop_type, next_hop_ip_address] = hop.map(str::to_owned);
+            EffectiveRoute {
+                source: source.into(),
+                state: state.into(),
+                address_prefix: prefix.into(),
+                next_hop_type,
+                next_hop_ip_address,
+                name: name.into(),
+                disable_bgp_route_propagation: true,
+                origin: origin.into(),
+            }
+        };
+        let gateway = ["VirtualNetworkGateway", "10.225.0.4"];
+        let routes = vec![
+            route("Default", "Active", "10.224.0.0/12", ["VnetLocal", ""], "", "systemRoute/aks-vnet"),
+            route(
+                "VirtualNetworkGateway",
+                "Active",
+                "10.1.0.0/16",
+                gateway,
+                "",
+                "virtualNetworkGateway/vpn/site",
+            ),
+            route("Default", "Invalid", "0.0.0.0/0", ["Internet", ""], "", "systemRoute/aks-vnet"),
+            route(
+                "User",
+                "Active",
+                "0.0.0.0/0",
+                ["VirtualAppliance", "10.0.1.4"],
+                "all",
+                "routeTable/rt/all",
+            ),
+        ];
+        let notes = vec![format!("asked about {lab}:{namespace}:{name}")];
+        Ok(Response::new(EffectiveRoutesResponse { network_interface: "n0".into(), routes, notes }))
+    }
+
+    /// By an appliance; to 8.8.8.8 the system's way.
+    async fn next_hop(&self, request: Request<NextHopRequest>) -> Result<Response<NextHopResponse>, Status> {
+        let NextHopRequest { source, destination } = request.into_inner();
+        let Target { lab, namespace, name } = source.unwrap();
+        let notes = vec![format!("asked about {lab}:{namespace}:{name} to {destination}")];
+        let answer = |next_hop_type: &str, address: &str, table: &str, prefix: &str, origin: &str, notes| {
+            Ok(Response::new(NextHopResponse {
+                next_hop_type: next_hop_type.into(),
+                next_hop_ip_address: address.into(),
+                route_table_id: table.into(),
+                address_prefix: prefix.into(),
+                origin: origin.into(),
+                notes,
+            }))
+        };
+        match destination.as_str() {
+            "8.8.8.8" => answer("Internet", "", "System Route", "0.0.0.0/0", "systemRoute/aks-vnet", vec![]),
+            "10.9.9.9" => {
+                answer("None", "", "System Route", "", "", vec!["no effective route matches".into()])
+            }
+            _ => answer("VirtualAppliance", "10.0.1.4", "/rt", "10.0.0.0/8", "routeTable/rt/all", notes),
+        }
     }
 }
 

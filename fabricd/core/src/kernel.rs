@@ -1,8 +1,11 @@
-//! The door to the machine: two methods. `fabric-kernel` has the real one; tests have a model that
-//! can refuse.
+//! The door to the machine: to read, to change, to ask. `fabric-kernel` has the real one; tests have a model
+//! that can refuse.
+
+use std::net::Ipv4Addr;
 
 use crate::{
-    name::LabName,
+    name::{IfName, LabName},
+    object::Route,
     place::Place,
     plan::{Observed, Step, Wave},
 };
@@ -29,6 +32,12 @@ pub trait Kernel: Send + Sync + 'static {
         done: &(dyn Fn(usize) + Sync),
     ) -> Result<(), Vec<StepError>>;
 
+    /// Reads the routes of one place, and asks its kernel where each of `packets` would go. No packet is sent.
+    ///
+    /// # Errors
+    /// If there is no such place, or it cannot be entered or read.
+    fn routing(&self, lab: &LabName, place: &Place, packets: &[Packet]) -> Result<Routing, KernelError>;
+
     /// What this machine's kernel offers, found out once at start.
     fn machine(&self) -> Machine;
 }
@@ -45,6 +54,42 @@ pub struct Machine {
 impl Machine {
     /// A kernel with everything, as snapshots are drawn for.
     pub const COMPLETE: Self = Self { ipv6: true, bridge_netfilter: true };
+}
+
+/// A packet that a place could have received.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Packet {
+    /// The link it comes in by.
+    pub input: IfName,
+    /// Its source address.
+    pub source: Ipv4Addr,
+    /// Its destination address.
+    pub destination: Ipv4Addr,
+}
+
+/// The routes of one place, and where they send packets.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Routing {
+    /// IPv4 routes of all tables but the kernel's own record of its addresses (`local`), whoever made them,
+    /// connected ones included. What the blueprint has no words for is a blackhole of protocol 0.
+    pub routes: Vec<Route>,
+    /// One for each packet that was asked about.
+    pub decisions: Vec<Decision>,
+}
+
+/// Where the kernel sends a packet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Decision {
+    /// By this route, the one that matched.
+    Route(Route),
+    /// To a program of the place itself.
+    Local,
+    /// Dropped without a word (`EINVAL`): a blackhole, or addresses that no packet may have.
+    Dropped,
+    /// Nowhere (`ENETUNREACH`): no table has a route for it that is not `throw`.
+    NoRoute,
+    /// Refused with a message to the sender (`EHOSTUNREACH`, `EACCES`): `unreachable` or `prohibit`.
+    Refused,
 }
 
 /// A failed access to the kernel.

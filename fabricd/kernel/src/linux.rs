@@ -7,12 +7,13 @@ use std::{
 };
 
 use fabric_core::{
-    kernel::{Kernel, KernelError, Machine, StepError},
+    kernel::{Kernel, KernelError, Machine, Packet, Routing, StepError},
     name::LabName,
+    place::Place,
     plan::{Observed, Wave},
 };
 
-use crate::{execute, memory::Memory, namespace, observe, ruleset::Loaders};
+use crate::{execute, memory::Memory, namespace, observe, routing, ruleset::Loaders};
 
 /// The kernel of this machine, with the namespaces that are named in one directory.
 #[derive(Debug)]
@@ -54,6 +55,10 @@ impl Kernel for LinuxKernel {
         done: &(dyn Fn(usize) + Sync),
     ) -> Result<(), Vec<StepError>> {
         execute::wave(self, lab, wave, done)
+    }
+
+    fn routing(&self, lab: &LabName, place: &Place, packets: &[Packet]) -> Result<Routing, KernelError> {
+        routing::read(&self.directory, lab, place, packets)
     }
 
     fn machine(&self) -> Machine {

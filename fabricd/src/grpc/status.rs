@@ -1,11 +1,12 @@
 //! The only place where an error becomes a gRPC status.
 
-use fabric_core::{capture::arguments::ArgumentError, target::TargetError};
+use fabric_core::{capture::arguments::ArgumentError, spec::edit::EditError, target::TargetError};
 use tonic::{Code, Status};
 
 use crate::{
     lab::{ChangeError, SelectError},
     probe::CaptureError,
+    question::QuestionError,
 };
 
 /// An error that a client can be told.
@@ -28,7 +29,9 @@ impl ToStatus for TargetError {
     fn to_status(&self) -> Status {
         let code = match self {
             Self::NotFound { .. } => Code::NotFound,
-            Self::Ambiguous { .. } | Self::NoAddress(_) => Code::InvalidArgument,
+            Self::Ambiguous { .. } | Self::NoAddress(_) | Self::NoNetworkInterface(_) => {
+                Code::InvalidArgument
+            }
         };
         Status::new(code, self.to_string())
     }
@@ -37,7 +40,8 @@ impl ToStatus for TargetError {
 impl ToStatus for ChangeError {
     fn to_status(&self) -> Status {
         let code = match self {
-            Self::NotFound(_) => Code::NotFound,
+            Self::NotFound(_) | Self::NoNode { .. } | Self::Edit(EditError::NoPool { .. }) => Code::NotFound,
+            Self::Edit(_) => Code::FailedPrecondition,
             Self::Refused(_) | Self::Incomplete(_) => Code::Aborted,
             Self::Ledger(_) | Self::Panicked => Code::Internal,
         };
@@ -58,6 +62,16 @@ impl ToStatus for CaptureError {
             Self::Target(error) => error.to_status(),
             Self::Interface(_) | Self::Places | Self::Format => Status::invalid_argument(self.to_string()),
             Self::Start(_) => Status::internal(chain(self)),
+        }
+    }
+}
+
+impl ToStatus for QuestionError {
+    fn to_status(&self) -> Status {
+        match self {
+            Self::Target(error) => error.to_status(),
+            Self::Destination(_) => Status::invalid_argument(self.to_string()),
+            Self::Kernel(_) => Status::internal(chain(self)),
         }
     }
 }

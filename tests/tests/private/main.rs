@@ -1,12 +1,14 @@
 //! A private daemon, as any user starts one: labs on the real kernel, seen by the command line.
 
 mod capture;
+mod changes;
 mod documents;
 mod exec;
 mod files;
 mod lifetime;
 mod looks_like_aks;
 mod looks_like_azure_cni;
+mod questions;
 mod reachability;
 
 use std::process::ExitCode;
@@ -16,7 +18,9 @@ fn main() -> ExitCode {
     tests.extend(looks_like_aks::TESTS);
     tests.extend(looks_like_azure_cni::TESTS);
     tests.extend(reachability::TESTS);
+    tests.extend(questions::TESTS);
     tests.extend(capture::TESTS);
+    tests.extend(changes::TESTS);
     tests.extend(exec::TESTS);
     tests.extend(files::TESTS);
     tests.extend(lifetime::TESTS);

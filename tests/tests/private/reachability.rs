@@ -10,13 +10,17 @@ use std::{
 
 use fabric_tests::{Background, Session};
 
-pub const TESTS: [(&str, fn()); 6] = [
+pub const TESTS: [(&str, fn()); 10] = [
     ("every_cell_of_kubenet", || every_cell("kubenet", 7, 12)),
     ("every_cell_of_azure_cni", || every_cell("azure-cni", 8, 13)),
     ("every_cell_of_overlay", || every_cell("overlay", 8, 13)),
     ("every_cell_of_pod_subnet", || every_cell("pod-subnet", 10, 15)),
     ("every_cell_of_two_clusters_with_one_cidr", || every_cell("two-clusters-one-cidr", 9, 9)),
     ("every_cell_of_byo_cni", || every_cell("byo-cni", 6, 5)),
+    ("every_cell_of_route_tables", || every_cell("route-tables", 8, 8)),
+    ("every_cell_of_network_virtual_appliance", || every_cell("network-virtual-appliance", 5, 5)),
+    ("every_cell_of_peering_and_hybrid", || every_cell("peering-and-hybrid", 9, 9)),
+    ("every_cell_of_hub_and_spoke", || every_cell("hub-and-spoke", 8, 8)),
 ];
 
 const SECTIONS: &str = include_str!("../../../docs/reachability.md");
@@ -64,6 +68,7 @@ impl Table {
             return format!("node/{}", self.nodes[number]);
         }
         match name {
+            full if full.starts_with("vm/") || full.starts_with("machine/") => full.to_owned(),
             "device" | "db" => format!("vm/{name}"),
             "server" => format!("machine/{name}"),
             pod => match pod.split_once('/') {

@@ -8,18 +8,15 @@ use std::{net::IpAddr, sync::Arc};
 use ipnet::{IpNet, Ipv4Net};
 
 use super::{
-    Blueprint, overlay,
-    physical::PhysicalAddresses,
-    platform, sysctls,
-    underlay::{self, RoutingDomain},
+    Blueprint, overlay, physical::PhysicalAddresses, platform, sysctls, underlay, virtual_network::Links,
     virtual_switch,
 };
 use crate::{
-    effective_routes::{self, RouteSource},
+    effective_routes,
     kernel::Machine,
     object::{
-        LinkRef, MAIN_TABLE, Mac, Neighbour, NeighbourKind, NextHop, Object, PROTOCOL_BOOT, PROTOCOL_STATIC,
-        Route, Rule, Sysctl, Up, Veth, VethPeer,
+        LinkRef, MAIN_TABLE, Mac, Neighbour, NeighbourKind, NextHop, Object, PROTOCOL_BOOT, Route, Rule,
+        Sysctl, Up, Veth, VethPeer,
     },
     place::Place,
     topology::{NetworkInterface, Topology},
@@ -28,9 +25,9 @@ use crate::{
 /// Everything to the VM.
 const TO_THE_VM: u32 = 1;
 /// Platform addresses, which are no effective routes and which no user route can change.
-const TO_THE_PLATFORM: u32 = 2;
-/// `RTPROT_BGP`: what a gateway has learned.
-const PROTOCOL_BGP: u8 = 186;
+pub(crate) const TO_THE_PLATFORM: u32 = 2;
+/// Effective routes of the pods' subnet, where it has another route table than the NIC's.
+pub(crate) const OF_THE_PODS: u32 = 5;
 
 /// Draws the host under the VM `name` at `vm`, and the VM's `eth0`.
 pub fn draw(
@@ -44,13 +41,15 @@ pub fn draw(
     let cause: Arc<str> = Arc::from(format!("networkInterface/{name}"));
     blueprint.add(&place, &cause, Object::Namespace);
     sysctls::fabric(blueprint, &place, &cause, machine);
-    for rules in virtual_switch::host(name, nic) {
+    let home = nic.subnet.virtual_network;
+    for rules in virtual_switch::host(topology, name, nic) {
         blueprint.add(&place, &cause, rules);
     }
 
     let attachment = underlay::attach(blueprint, addresses, &place, &cause);
-    let domain = RoutingDomain::VirtualNetwork(nic.subnet.virtual_network);
-    let vnet = underlay::tunnel(blueprint, &place, &cause, &attachment, domain);
+    let peers = topology.peers(home).map(|(peering, _)| peering.remote);
+    let links = Links::draw(blueprint, &place, &cause, &attachment, home, peers);
+    let vnet = links.vnet();
     let vm0 = port(blueprint, &place, &cause, vm, name);
 
     let address = IpAddr::V4(nic.private_ip_address);
@@ -65,46 +64,42 @@ pub fn draw(
     blueprint.add(&place, &cause, Object::Neighbour(neighbour));
     let everything = IpNet::V4(Ipv4Net::default());
     let to_the_vm = NextHop::Via { gateway: address, link: vm0.clone(), onlink: true };
-    route(blueprint, &place, &cause, TO_THE_VM, everything, to_the_vm.clone(), PROTOCOL_BOOT);
+    route(blueprint, &place, &cause, TO_THE_VM, everything, to_the_vm.clone());
     let rule = Rule { priority: 20, input: Some(vnet.name.clone()), from: None, table: TO_THE_VM };
     blueprint.add(&place, &cause, Object::Rule(rule));
     let platform_address = IpNet::from(IpAddr::V4(platform::ADDRESS));
     let to_the_platform = NextHop::Link(vnet.clone());
-    route(blueprint, &place, &cause, TO_THE_PLATFORM, platform_address, to_the_platform, PROTOCOL_BOOT);
+    route(blueprint, &place, &cause, TO_THE_PLATFORM, platform_address, to_the_platform);
     let rule = Rule { priority: 21, input: Some(vm0.name.clone()), from: None, table: TO_THE_PLATFORM };
     blueprint.add(&place, &cause, Object::Rule(rule));
 
     overlay::draw(blueprint, topology, &place, &attachment, &vm0, nic);
 
-    for effective in effective_routes::effective_routes(topology, nic.subnet) {
-        if !effective.active {
-            continue;
-        }
-        let by_the_vnet =
-            |gateway| NextHop::Via { gateway: IpAddr::V4(gateway), link: vnet.clone(), onlink: true };
-        let next_hop = match effective.next_hop {
-            effective_routes::NextHop::VnetLocal => NextHop::Link(vnet.clone()),
-            effective_routes::NextHop::VirtualAppliance(gateway) if gateway == nic.private_ip_address => {
-                to_the_vm.clone()
-            }
-            effective_routes::NextHop::VirtualAppliance(gateway)
-            | effective_routes::NextHop::VirtualNetworkGateway(gateway) => by_the_vnet(gateway),
-            effective_routes::NextHop::Internet | effective_routes::NextHop::None => NextHop::Blackhole,
-        };
-        let protocol = match effective.source {
-            RouteSource::Default => PROTOCOL_BOOT,
-            RouteSource::VirtualNetworkGateway => PROTOCOL_BGP,
-            RouteSource::User => PROTOCOL_STATIC,
-        };
-        let cause: Arc<str> = Arc::from(effective.origin);
-        let destination = IpNet::V4(effective.address_prefix);
-        route(blueprint, &place, &cause, MAIN_TABLE, destination, next_hop, protocol);
+    let effective = effective_routes::effective_routes(topology, nic.subnet);
+    let own = Some((nic.private_ip_address, &to_the_vm));
+    links.routes(blueprint, &place, effective.into_iter(), MAIN_TABLE, own);
+
+    // Pods in a subnet of their own go by its route table, not by that of the NIC's (AKS
+    // "configure-azure-cni-dynamic-ip-allocation": separate VNet policies for pods).
+    let pods = topology.pod_subnet(vm).map(|index| (index, topology.subnet(index)));
+    let routes_of_nic = topology.subnet(nic.subnet).route_table;
+    if let Some((index, pods)) = pods.filter(|(_, pods)| pods.route_table != routes_of_nic) {
+        let effective = effective_routes::effective_routes(topology, index);
+        links.routes(blueprint, &place, effective.into_iter(), OF_THE_PODS, own);
+        let from = Some(IpNet::V4(pods.address_prefix));
+        let rule = Rule { priority: 24, input: Some(vm0.name.clone()), from, table: OF_THE_PODS };
+        blueprint.add(&place, &cause, Object::Rule(rule));
     }
+}
+
+/// The host's end of the VM's NIC.
+pub(crate) fn vm_port() -> LinkRef {
+    LinkRef::fixed("vm0", 3)
 }
 
 /// The switch port: it has no address, and answers every ARP question of the VM with one MAC.
 fn port(blueprint: &mut Blueprint, place: &Place, cause: &Arc<str>, vm: &Place, name: &str) -> LinkRef {
-    let vm0 = LinkRef::fixed("vm0", 3);
+    let vm0 = vm_port();
     blueprint.add(
         place,
         cause,
@@ -137,8 +132,7 @@ fn route(
     table: u32,
     destination: IpNet,
     next_hop: NextHop,
-    protocol: u8,
 ) {
-    let route = Route { table, destination, metric: 0, next_hop, protocol, source: None };
+    let route = Route { table, destination, metric: 0, next_hop, protocol: PROTOCOL_BOOT, source: None };
     blueprint.add(place, cause, Object::Route(route));
 }

@@ -1,4 +1,5 @@
-//! A VPN gateway: between a VNet and the sites on premises. It shows in no traceroute.
+//! A VPN or ExpressRoute gateway: between sites on premises and a VNet, with those that use it by peering. It
+//! shows in no traceroute.
 
 use std::{
     net::{IpAddr, Ipv4Addr},
@@ -8,18 +9,15 @@ use std::{
 use ipnet::{IpNet, Ipv4Net};
 
 use super::{
-    Blueprint,
-    physical::PhysicalAddresses,
-    sysctls,
-    underlay::{self, RoutingDomain},
-    virtual_switch,
+    Blueprint, physical::PhysicalAddresses, sysctls, underlay, virtual_network::Links, virtual_switch,
 };
 use crate::{
+    effective_routes::{self, RouteSource, effective_routes},
     kernel::Machine,
     name::IfName,
-    object::{Address, LinkRef, MAIN_TABLE, NextHop, Object, PROTOCOL_BOOT, Route, Up},
+    object::{Address, LinkRef, MAIN_TABLE, NextHop, Object, PROTOCOL_BGP, Route, Up},
     place::Place,
-    topology::Topology,
+    topology::{GatewayType, Topology},
 };
 
 /// One end of the tunnel between a gateway and a site, in the range that Azure uses for it
@@ -29,18 +27,26 @@ pub struct TunnelEnds {
     pub azure: Ipv4Addr,
     /// At the site.
     pub on_premises: Ipv4Addr,
-    /// The gateway's link, `vpn0` for the lab's first site.
+    /// The gateway's link, `vpn0` or `er0` for the lab's first site.
     pub link: LinkRef,
+    /// The site's link, `vpn0` or `er0`.
+    pub site_link: LinkRef,
 }
 
 /// The tunnel of the site of this number.
-pub fn tunnel_ends(site: usize) -> TunnelEnds {
+pub fn tunnel_ends(topology: &Topology, site: usize) -> TunnelEnds {
+    let gateway = &topology.virtual_network_gateways[topology.on_premises[site].gateway];
+    let kind = match gateway.gateway_type {
+        GatewayType::Vpn => "vpn",
+        GatewayType::ExpressRoute => "er",
+    };
     let number = u32::try_from(site).unwrap_or(0);
     let base = u32::from(Ipv4Addr::new(169, 254, 21, 0)) + 4 * number;
     TunnelEnds {
         azure: Ipv4Addr::from(base + 1),
         on_premises: Ipv4Addr::from(base + 2),
-        link: LinkRef { name: IfName::fixed(&format!("vpn{number}")), index: 16 + number },
+        link: LinkRef { name: IfName::fixed(&format!("{kind}{number}")), index: 16 + number },
+        site_link: LinkRef::fixed(&format!("{kind}0"), 3),
     }
 }
 
@@ -61,14 +67,10 @@ pub fn draw(
         blueprint.add(&place, &cause, rules);
     }
     let attachment = underlay::attach(blueprint, addresses, &place, &cause);
-    let virtual_network = gateway.subnet.virtual_network;
-    let vnet = underlay::tunnel(
-        blueprint,
-        &place,
-        &cause,
-        &attachment,
-        RoutingDomain::VirtualNetwork(virtual_network),
-    );
+    let home = gateway.subnet.virtual_network;
+    let behind = topology.networks_behind(number);
+    let borrowers = behind.iter().copied().filter(|network| *network != home);
+    let links = Links::draw(blueprint, &place, &cause, &attachment, home, borrowers);
     let private = IpAddr::V4(gateway.private_ip_address);
     let own = Address {
         link: LinkRef::fixed("lo", 1),
@@ -78,14 +80,18 @@ pub fn draw(
         no_prefix_route: false,
     };
     blueprint.add(&place, &cause, Object::Address(own));
-    for prefix in &topology.virtual_networks[virtual_network].address_prefixes {
-        underlay::link_route(blueprint, &place, &cause, &vnet, *prefix);
-    }
+    let effective = effective_routes(topology, gateway.subnet).into_iter();
+    let carried = effective.filter(|route| match route.next_hop {
+        effective_routes::NextHop::VnetLocal => true,
+        effective_routes::NextHop::VnetPeering(network) => behind.contains(&network),
+        _ => route.source == RouteSource::User,
+    });
+    links.routes(blueprint, &place, carried, MAIN_TABLE, None);
     for (site_number, site) in topology.on_premises.iter().enumerate() {
         if site.gateway != number {
             continue;
         }
-        let ends = tunnel_ends(site_number);
+        let ends = tunnel_ends(topology, site_number);
         let cause: Arc<str> = Arc::from(format!("onPremises/{}", site.name));
         let address = IpNet::V4(Ipv4Net::new_assert(ends.azure, 30));
         blueprint.add(
@@ -106,9 +112,9 @@ pub fn draw(
             let route = Route {
                 table: MAIN_TABLE,
                 destination: IpNet::V4(*prefix),
-                metric: 0,
+                metric: 2,
                 next_hop,
-                protocol: PROTOCOL_BOOT,
+                protocol: PROTOCOL_BGP,
                 source: None,
             };
             blueprint.add(&place, &cause, Object::Route(route));

@@ -4,24 +4,26 @@
 //! left for later.
 
 mod azure_cni;
-mod azure_host;
+pub(crate) mod azure_host;
 mod gateway;
 mod iptables;
 mod kubenet;
 mod on_premises;
-mod overlay;
+pub(crate) mod overlay;
 mod own_cni;
 mod physical;
 mod platform;
 mod sysctls;
-mod underlay;
+pub(crate) mod underlay;
 mod virtual_machine;
+mod virtual_network;
 mod virtual_switch;
 
 use std::{collections::BTreeMap, fmt, net::IpAddr, sync::Arc};
 
 use crate::{
     kernel::Machine,
+    name::IfName,
     object::{Key, Mac, NeighbourKind, Object},
     place::Place,
     topology::{ManagedCluster, NetworkPlugin, Topology},
@@ -51,7 +53,13 @@ pub fn draw(topology: &Topology, machine: Machine) -> Blueprint {
         on_premises::draw(&mut blueprint, topology, number, machine);
     }
     for (place, name, nic) in topology.azure_vms() {
-        virtual_machine::draw(&mut blueprint, topology, &place, nic, machine);
+        virtual_machine::draw(
+            &mut blueprint,
+            topology,
+            (&place, nic),
+            topology.routes_packets(&place),
+            machine,
+        );
         azure_host::draw(&mut blueprint, topology, &addresses, (&place, name, nic), machine);
     }
     for cluster in &topology.managed_clusters {
@@ -146,6 +154,28 @@ impl Blueprint {
     /// What asks for the part of this identity; empty if there is none.
     pub fn cause(&self, place: &Place, key: &Key) -> Arc<str> {
         self.get(place, key).map_or_else(|| Arc::from(""), |part| part.cause.clone())
+    }
+
+    /// The same without some places, and without the veth pairs that lead to them.
+    #[must_use]
+    pub fn without(&self, places: &[Place]) -> Self {
+        let mut rest = self.clone();
+        rest.places.retain(|place, _| !places.contains(place));
+        for parts in rest.places.values_mut() {
+            let lost: Vec<IfName> = parts
+                .values()
+                .filter_map(|part| match &part.object {
+                    Object::Veth(veth) if places.contains(&veth.peer.place) => Some(veth.link.name.clone()),
+                    _ => None,
+                })
+                .collect();
+            let is_lost = |name: &IfName| lost.contains(name);
+            parts.retain(|key, part| {
+                !matches!(key, Key::Link(name) if is_lost(name))
+                    && !part.object.needs_link().is_some_and(is_lost)
+            });
+        }
+        rest
     }
 
     /// The number of objects.

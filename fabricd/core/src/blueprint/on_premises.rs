@@ -1,4 +1,4 @@
-//! A site on premises: a router with the VPN's far end, and machines on its network.
+//! A site on premises: a router with the far end of the VPN or line, and machines on its network.
 
 use std::{
     net::{IpAddr, Ipv4Addr},
@@ -42,9 +42,9 @@ pub fn draw(blueprint: &mut Blueprint, topology: &Topology, number: usize, host:
         address(blueprint, &place, &cause, &lan(), router_address(*prefix), prefix.prefix_len(), true);
     }
 
-    let ends = tunnel_ends(number);
+    let ends = tunnel_ends(topology, number);
     let azure = Place::Gateway { name: gateway.name.clone() };
-    let vpn = LinkRef::fixed("vpn0", 3);
+    let vpn = ends.site_link;
     let seed = format!("vpn/{}/{}", gateway.name, site.name);
     blueprint.add(
         &azure,
@@ -62,8 +62,10 @@ pub fn draw(blueprint: &mut Blueprint, topology: &Topology, number: usize, host:
     );
     address(blueprint, &place, &cause, &vpn, ends.on_premises, 30, false);
     blueprint.add(&place, &cause, Object::Up(Up::plain(vpn.clone())));
-    for prefix in &topology.virtual_networks[gateway.subnet.virtual_network].address_prefixes {
-        via(blueprint, &place, &cause, &vpn, *prefix, ends.azure);
+    for network in topology.networks_behind(site.gateway) {
+        for prefix in &topology.virtual_networks[network].address_prefixes {
+            via(blueprint, &place, &cause, &vpn, *prefix, ends.azure);
+        }
     }
     for machine in &site.machines {
         draw_machine(blueprint, site, machine, host);

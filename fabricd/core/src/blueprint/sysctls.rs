@@ -95,11 +95,18 @@ pub fn endpoint(blueprint: &mut Blueprint, place: &Place, cause: &Arc<str>, mach
     no_ipv6(blueprint, place, cause, machine);
 }
 
-/// An Ubuntu VM; `node` if AKS' bootstrap has been over it (aks-facts 1.1). New links have no IPv6,
+/// An Ubuntu VM; `node` if AKS' bootstrap has been over it (aks-facts 1.1), `ip_forward` if its kernel passes
+/// packets on. New links have no IPv6,
 /// as in captures of nodes; `eth0` gets its link-local address back, see
 /// [`super::virtual_machine`].
-pub fn ubuntu(blueprint: &mut Blueprint, place: &Place, cause: &Arc<str>, machine: Machine, node: bool) {
-    set(blueprint, place, cause, "net/ipv4/ip_forward", if node { "1" } else { "0" });
+pub fn ubuntu(
+    blueprint: &mut Blueprint,
+    place: &Place,
+    cause: &Arc<str>,
+    machine: Machine,
+    (node, ip_forward): (bool, bool),
+) {
+    set(blueprint, place, cause, "net/ipv4/ip_forward", if ip_forward { "1" } else { "0" });
     for class in ["all", "default"] {
         set(blueprint, place, cause, &format!("net/ipv4/conf/{class}/rp_filter"), "2");
         if node {

@@ -146,6 +146,8 @@ pub fn tunnel(
 pub enum RoutingDomain {
     /// The VNet of this number.
     VirtualNetwork(usize),
+    /// The same, in a place of another VNet that is peered with it.
+    PeeredNetwork(usize),
     /// The pods of the cluster of this number.
     Overlay(usize),
 }
@@ -153,21 +155,28 @@ pub enum RoutingDomain {
 impl RoutingDomain {
     fn vni(self) -> u32 {
         match self {
-            Self::VirtualNetwork(number) => 1000 + u32::try_from(number).unwrap_or(0),
+            Self::VirtualNetwork(number) | Self::PeeredNetwork(number) => {
+                1000 + u32::try_from(number).unwrap_or(0)
+            }
             Self::Overlay(number) => 2000 + u32::try_from(number).unwrap_or(0),
         }
     }
 
-    fn link(self) -> LinkRef {
+    /// The tunnel device of the domain in a place.
+    pub(crate) fn link(self) -> LinkRef {
         match self {
             Self::VirtualNetwork(_) => LinkRef::fixed("vnet", 4),
             Self::Overlay(_) => LinkRef::fixed("ovl", 5),
+            Self::PeeredNetwork(number) => LinkRef {
+                name: IfName::fixed(&format!("peer{number}")),
+                index: 4096 + u32::try_from(number).unwrap_or(0),
+            },
         }
     }
 
     fn first_of_mac(self) -> u8 {
         match self {
-            Self::VirtualNetwork(_) => 0x02,
+            Self::VirtualNetwork(_) | Self::PeeredNetwork(_) => 0x02,
             Self::Overlay(_) => 0x06,
         }
     }

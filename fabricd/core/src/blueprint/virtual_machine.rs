@@ -37,14 +37,14 @@ pub fn nic_mac(name: &str) -> Mac {
 pub fn draw(
     blueprint: &mut Blueprint,
     topology: &Topology,
-    place: &Place,
-    nic: &NetworkInterface,
+    (place, nic): (&Place, &NetworkInterface),
+    ip_forward: bool,
     machine: Machine,
 ) {
     let cause: Arc<str> = Arc::from(place.to_string());
     let node = matches!(place, Place::Node { .. });
     blueprint.add(place, &cause, Object::Namespace);
-    sysctls::ubuntu(blueprint, place, &cause, machine, node);
+    sysctls::ubuntu(blueprint, place, &cause, machine, (node, ip_forward));
     let subnet = topology.subnet(nic.subnet);
     let link = eth0();
     sysctls::link_local_ipv6(blueprint, place, &cause, &link, machine);

@@ -8,11 +8,11 @@ use std::{fmt::Write, net::Ipv4Addr, sync::Arc};
 
 use crate::{
     object::{Object, Program, Ruleset},
-    topology::NetworkInterface,
+    topology::{NetworkInterface, Topology},
 };
 
 /// The rules of the host under a VM with this NIC. `name` is the VM's, checked before.
-pub fn host(name: &str, nic: &NetworkInterface) -> [Object; 2] {
+pub fn host(topology: &Topology, name: &str, nic: &NetworkInterface) -> [Object; 2] {
     let mut forward = String::new();
     if !nic.enable_ip_forwarding {
         let own = addresses(nic);
@@ -22,12 +22,29 @@ pub fn host(name: &str, nic: &NetworkInterface) -> [Object; 2] {
              oifname \"vm0\" ip daddr != {own} drop comment \"nic:{name} enableIPForwarding=false\""
         );
     }
+    forwarded_traffic(&mut forward, topology, nic.subnet.virtual_network);
     forward.push_str("    ip protocol { ipencap, gre } drop comment \"platform: no IP-in-IP, no GRE\"\n");
     forward.push_str(
         "    tcp flags syn tcp option maxseg size > 1410 tcp option maxseg size set 1410 comment \"platform: MSS 1410\"\n",
     );
     let links: &[&str] = if nic.overlay.is_some() { &["vm0", "vnet", "ovl"] } else { &["vm0", "vnet"] };
     [filter("host", &forward, ""), no_router_hop(links)]
+}
+
+/// What did not begin in this VNet goes to a peered one only if that lets it in (aks-facts 2.6). In Azure the
+/// receiver decides; here the sender, who knows what comes from where.
+fn forwarded_traffic(forward: &mut String, topology: &Topology, home: usize) {
+    let own: Vec<String> =
+        topology.virtual_networks[home].address_prefixes.iter().map(ToString::to_string).collect();
+    let own = set(&own);
+    for (peering, opposite) in topology.peers(home).filter(|(_, opposite)| !opposite.allow_forwarded_traffic)
+    {
+        let _ = writeln!(
+            forward,
+            "    oifname \"peer{}\" ip saddr != {own} drop comment \"peering:{} allowForwardedTraffic=false\"",
+            peering.remote, opposite.name
+        );
+    }
 }
 
 /// All addresses that are the NIC's own, its blocks, and what is behind it in an overlay: one address, or an
@@ -49,15 +66,20 @@ fn addresses(nic: &NetworkInterface) -> String {
     let blocks = nic.secondary_blocks.iter().copied();
     let behind = blocks.chain(nic.overlay.map(|overlay| overlay.node_pod_cidr));
     let all: Vec<String> = ranges.chain(behind.map(|block| block.to_string())).collect();
-    match &all[..] {
+    set(&all)
+}
+
+/// What nft matches against: one element, or a set.
+fn set(elements: &[String]) -> String {
+    match elements {
         [one] => one.clone(),
         several => format!("{{ {} }}", several.join(", ")),
     }
 }
 
-/// The rules of a VPN gateway.
+/// The rules of a gateway.
 pub fn gateway() -> [Object; 2] {
-    [filter("gateway", "", ""), no_router_hop(&["vnet", "vpn+"])]
+    [filter("gateway", "", ""), no_router_hop(&["vnet", "vpn+", "er+"])]
 }
 
 /// The rules of the platform addresses: what is not served there is refused for DNS, so that

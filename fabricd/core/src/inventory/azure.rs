@@ -7,7 +7,8 @@ use super::{
     resource_id::{network_id, resource_id, subnet_id},
 };
 use crate::topology::{
-    Machine, NetworkInterface, RouteTable, Site, SubnetIndex, Topology, UserNextHop, UserRoute,
+    GatewayType, Machine, NetworkInterface, RouteTable, Site, SubnetIndex, Topology, UserNextHop, UserRoute,
+    VirtualNetwork,
 };
 
 /// `az network vnet show`.
@@ -23,10 +24,40 @@ pub(super) fn virtual_networks(topology: &Topology) -> Vec<Resource> {
                 "name": network.name,
                 "subnets": subnets.collect::<Vec<_>>(),
                 "type": Kind::VirtualNetworks.type_name(),
+                "virtualNetworkPeerings": peerings_of(topology, network).collect::<Vec<_>>(),
             }),
         )
     });
     networks.collect()
+}
+
+/// `az network vnet peering show`.
+pub(super) fn virtual_network_peerings(topology: &Topology) -> Vec<Resource> {
+    let networks = topology.virtual_networks.iter();
+    let named = networks.flat_map(|network| {
+        let names = network.peerings.iter().map(|peering| format!("{}/{}", network.name, peering.name));
+        names.zip(peerings_of(topology, network))
+    });
+    named.map(|(name, object)| azure(&name, object)).collect()
+}
+
+fn peerings_of<'a>(topology: &'a Topology, network: &'a VirtualNetwork) -> impl Iterator<Item = Value> + 'a {
+    network.peerings.iter().map(move |peering| {
+        let remote = &topology.virtual_networks[peering.remote];
+        let path = ["virtualNetworks", &network.name, "virtualNetworkPeerings", &peering.name];
+        json!({
+            "allowForwardedTraffic": peering.allow_forwarded_traffic,
+            "allowGatewayTransit": peering.allow_gateway_transit,
+            "allowVirtualNetworkAccess": true,
+            "id": network_id(topology, &path),
+            "name": peering.name,
+            "peeringState": if peering.opposite.is_some() { "Connected" } else { "Initiated" },
+            "remoteAddressSpace": { "addressPrefixes": remote.address_prefixes },
+            "remoteVirtualNetwork": reference(network_id(topology, &["virtualNetworks", &remote.name])),
+            "type": Kind::VirtualNetworkPeerings.type_name(),
+            "useRemoteGateways": peering.use_remote_gateways,
+        })
+    })
 }
 
 /// `az network vnet subnet show`.
@@ -44,6 +75,7 @@ pub(super) fn route_tables(topology: &Topology) -> Vec<Resource> {
     let tables = topology.route_tables.iter().enumerate().map(|(number, table)| {
         let attached = subnet_indexes(topology).filter(|index| topology.subnet(*index).route_table == Some(number));
         let mut object = json!({
+            "disableBgpRoutePropagation": table.disable_bgp_route_propagation,
             "id": network_id(topology, &["routeTables", &table.name]),
             "name": table.name,
             "routes": table.routes.iter().map(|route| route_object(topology, table, route)).collect::<Vec<_>>(),
@@ -75,7 +107,10 @@ pub(super) fn virtual_network_gateways(topology: &Topology) -> Vec<Resource> {
         azure(
             &gateway.name,
             json!({
-                "gatewayType": "Vpn",
+                "gatewayType": match gateway.gateway_type {
+                    GatewayType::Vpn => "Vpn",
+                    GatewayType::ExpressRoute => "ExpressRoute",
+                },
                 "id": network_id(topology, &["virtualNetworkGateways", &gateway.name]),
                 "ipConfigurations": [{ "privateIPAddress": gateway.private_ip_address, "subnet": subnet }],
                 "name": gateway.name,
@@ -161,15 +196,24 @@ fn subnet_object(topology: &Topology, index: SubnetIndex) -> Value {
 }
 
 fn route_object(topology: &Topology, table: &RouteTable, route: &UserRoute) -> Value {
-    let UserNextHop::VirtualAppliance(address) = route.next_hop;
-    json!({
+    let (next_hop_type, address) = match route.next_hop {
+        UserNextHop::VirtualAppliance(address) => ("VirtualAppliance", Some(address)),
+        UserNextHop::VnetLocal => ("VnetLocal", None),
+        UserNextHop::Internet => ("Internet", None),
+        UserNextHop::VirtualNetworkGateway => ("VirtualNetworkGateway", None),
+        UserNextHop::None => ("None", None),
+    };
+    let mut object = json!({
         "addressPrefix": route.address_prefix,
         "id": network_id(topology, &["routeTables", &table.name, "routes", &route.name]),
         "name": route.name,
-        "nextHopIpAddress": address,
-        "nextHopType": "VirtualAppliance",
+        "nextHopType": next_hop_type,
         "type": Kind::Routes.type_name(),
-    })
+    });
+    if let Some(address) = address {
+        object["nextHopIpAddress"] = address.to_string().into();
+    }
+    object
 }
 
 fn interface(topology: &Topology, nic: &NetworkInterface) -> Value {

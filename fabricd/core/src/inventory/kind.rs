@@ -11,11 +11,13 @@ pub enum Kind {
     VirtualNetworks,
     /// Subnets of all VNets.
     Subnets,
+    /// VNets' halves of peerings.
+    VirtualNetworkPeerings,
     /// Route tables.
     RouteTables,
     /// User-defined routes of all route tables.
     Routes,
-    /// VPN gateways.
+    /// VPN and ExpressRoute gateways.
     VirtualNetworkGateways,
     /// VMs that are no AKS nodes.
     VirtualMachines,
@@ -50,7 +52,7 @@ struct Names {
     type_name: &'static str,
 }
 
-const NAMES: [Names; 16] = [
+const NAMES: [Names; 17] = [
     names(Kind::Labs, "lab", "labs", &[], "Lab"),
     names(
         Kind::VirtualNetworks,
@@ -60,6 +62,13 @@ const NAMES: [Names; 16] = [
         "Microsoft.Network/virtualNetworks",
     ),
     names(Kind::Subnets, "subnet", "subnets", &[], "Microsoft.Network/virtualNetworks/subnets"),
+    names(
+        Kind::VirtualNetworkPeerings,
+        "virtualnetworkpeering",
+        "virtualnetworkpeerings",
+        &["peering", "peerings"],
+        "Microsoft.Network/virtualNetworks/virtualNetworkPeerings",
+    ),
     names(Kind::RouteTables, "routetable", "routetables", &["rt"], "Microsoft.Network/routeTables"),
     names(Kind::Routes, "route", "routes", &[], "Microsoft.Network/routeTables/routes"),
     names(
@@ -122,6 +131,7 @@ impl Kind {
                 kind,
                 Self::Labs
                     | Self::Subnets
+                    | Self::VirtualNetworkPeerings
                     | Self::Routes
                     | Self::Machines
                     | Self::AgentPools

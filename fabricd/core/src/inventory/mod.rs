@@ -8,7 +8,7 @@ mod azure;
 mod cluster;
 mod kind;
 mod kubernetes;
-mod resource_id;
+pub(crate) mod resource_id;
 
 use serde_json::Value;
 
@@ -55,6 +55,7 @@ fn all_of(topology: &Topology, kind: Kind) -> Vec<Resource> {
         Kind::Labs => vec![],
         Kind::VirtualNetworks => azure::virtual_networks(topology),
         Kind::Subnets => azure::subnets(topology),
+        Kind::VirtualNetworkPeerings => azure::virtual_network_peerings(topology),
         Kind::RouteTables => azure::route_tables(topology),
         Kind::Routes => azure::routes(topology),
         Kind::VirtualNetworkGateways => azure::virtual_network_gateways(topology),

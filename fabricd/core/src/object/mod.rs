@@ -23,7 +23,7 @@ pub use connected_route::NoConnectedRoute;
 pub use link::{Bridge, LinkRef, Port, Up, Veth, VethPeer, Vxlan};
 pub use mac::Mac;
 pub use neighbour::{Neighbour, NeighbourKind};
-pub use route::{MAIN_TABLE, NextHop, PROTOCOL_BOOT, PROTOCOL_DHCP, PROTOCOL_STATIC, Route};
+pub use route::{MAIN_TABLE, NextHop, PROTOCOL_BGP, PROTOCOL_BOOT, PROTOCOL_DHCP, PROTOCOL_STATIC, Route};
 pub use rule::Rule;
 pub use ruleset::{Program, Ruleset};
 pub use sysctl::Sysctl;

@@ -14,6 +14,8 @@ pub const PROTOCOL_BOOT: u8 = 3;
 pub const PROTOCOL_STATIC: u8 = 4;
 /// `RTPROT_DHCP`.
 pub const PROTOCOL_DHCP: u8 = 16;
+/// `RTPROT_BGP`: learned by a gateway.
+pub const PROTOCOL_BGP: u8 = 186;
 
 /// One route.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,6 +52,8 @@ pub enum NextHop {
     LinkGlobal(LinkRef),
     /// Dropped without a word.
     Blackhole,
+    /// Not in this table: the look-up goes on with the next routing policy rule.
+    Throw,
 }
 
 impl Route {
@@ -57,7 +61,7 @@ impl Route {
     pub fn link(&self) -> Option<&LinkRef> {
         match &self.next_hop {
             NextHop::Via { link, .. } | NextHop::Link(link) | NextHop::LinkGlobal(link) => Some(link),
-            NextHop::Blackhole => None,
+            NextHop::Blackhole | NextHop::Throw => None,
         }
     }
 }
@@ -65,8 +69,10 @@ impl Route {
 impl fmt::Display for Route {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("route ")?;
-        if self.next_hop == NextHop::Blackhole {
-            f.write_str("blackhole ")?;
+        match self.next_hop {
+            NextHop::Blackhole => f.write_str("blackhole ")?,
+            NextHop::Throw => f.write_str("throw ")?,
+            _ => {}
         }
         if self.destination.prefix_len() == 0 {
             f.write_str("default")?;
@@ -79,7 +85,7 @@ impl fmt::Display for Route {
             }
             NextHop::Link(link) => write!(f, " dev {link} scope link")?,
             NextHop::LinkGlobal(link) => write!(f, " dev {link}")?,
-            NextHop::Blackhole => {}
+            NextHop::Blackhole | NextHop::Throw => {}
         }
         if self.table != MAIN_TABLE {
             write!(f, " table {}", self.table)?;
@@ -88,6 +94,7 @@ impl fmt::Display for Route {
             PROTOCOL_BOOT => {}
             PROTOCOL_STATIC => f.write_str(" proto static")?,
             PROTOCOL_DHCP => f.write_str(" proto dhcp")?,
+            PROTOCOL_BGP => f.write_str(" proto bgp")?,
             other => write!(f, " proto {other}")?,
         }
         if let Some(source) = self.source {

@@ -2,12 +2,15 @@
 //!
 //! Doc comments of this module and its children are the descriptions in the JSON schema.
 
+use std::collections::BTreeMap;
+
 use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::{
     managed_cluster::ManagedCluster,
     network_value::{Address, Cidr, SubnetReference},
+    route_table::RouteTable,
 };
 
 /// A lab of fabricd: VNets, AKS clusters, VMs, gateways and sites on premises.
@@ -25,13 +28,16 @@ pub struct Lab {
     /// 10.224.0.0/12 with the subnet `aks-subnet` 10.224.0.0/16.
     #[serde(default)]
     pub virtual_networks: Vec<VirtualNetwork>,
+    /// Route tables, which subnets name to have them.
+    #[serde(default)]
+    pub route_tables: Vec<RouteTable>,
     /// AKS clusters.
     #[serde(default)]
     pub managed_clusters: Vec<ManagedCluster>,
     /// VMs that are no AKS nodes.
     #[serde(default)]
     pub virtual_machines: Vec<VirtualMachine>,
-    /// VPN gateways.
+    /// VPN and ExpressRoute gateways.
     #[serde(default)]
     pub virtual_network_gateways: Vec<VirtualNetworkGateway>,
     /// Sites on premises, each connected to a gateway.
@@ -76,6 +82,30 @@ pub struct VirtualNetwork {
     /// Its subnets.
     #[serde(default)]
     pub subnets: Vec<Subnet>,
+    /// Its halves of peerings with other VNets. Packets flow only where both VNets have one.
+    #[serde(default)]
+    pub virtual_network_peerings: Vec<VirtualNetworkPeering>,
+}
+
+/// One VNet's half of a peering.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct VirtualNetworkPeering {
+    /// Unique in its VNet; at most 80 characters.
+    #[schemars(length(min = 1, max = 80))]
+    pub name: String,
+    /// The name of the other VNet.
+    pub remote_virtual_network: String,
+    /// Whether packets come in from the other VNet that did not begin there, such as those of an appliance
+    /// or of kubenet's pods. Default: false.
+    #[serde(default)]
+    pub allow_forwarded_traffic: bool,
+    /// Whether the other VNet may use this one's gateway. Default: false.
+    #[serde(default)]
+    pub allow_gateway_transit: bool,
+    /// Whether to use the other VNet's gateway. Default: false.
+    #[serde(default)]
+    pub use_remote_gateways: bool,
 }
 
 /// A subnet.
@@ -87,7 +117,8 @@ pub struct Subnet {
     pub name: String,
     /// Its addresses, inside the VNet's: /29 to /2.
     pub address_prefix: Cidr,
-    /// Not built yet. A kubenet cluster attaches its own route table to its subnets.
+    /// The name of a route table. Default: none; a kubenet cluster attaches one of its own to its subnets that
+    /// have none, and writes its routes into the one that they have.
     pub route_table: Option<String>,
 }
 
@@ -106,9 +137,12 @@ pub struct VirtualMachine {
     /// Whether its NIC may send and receive packets that are not its own. Default: false.
     #[serde(default, rename = "enableIPForwarding")]
     pub enable_ip_forwarding: bool,
+    /// Parameters of its kernel. Only `net.ipv4.ip_forward` is there: "1" makes it a router. Default: "0".
+    #[serde(default)]
+    pub sysctls: BTreeMap<String, String>,
 }
 
-/// A VPN gateway. Its VNet needs a subnet `GatewaySubnet`.
+/// A gateway between a VNet and sites on premises. Its VNet needs a subnet `GatewaySubnet`.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct VirtualNetworkGateway {
@@ -126,7 +160,7 @@ pub struct VirtualNetworkGateway {
 pub enum GatewayType {
     /// Tunnels over the internet.
     Vpn,
-    /// Not built yet.
+    /// A line of a network provider's.
     ExpressRoute,
 }
 

@@ -155,6 +155,9 @@ pub struct AgentPoolProfile {
     /// the names of lab, cluster and pool.
     #[schemars(regex(pattern = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"), length(max = 57))]
     pub scale_set: Option<String>,
+    /// Its nodes' version of Kubernetes, in quotes. Default: the cluster's.
+    #[schemars(regex(pattern = r"^1\.[0-9]+(\.[0-9]+)?$"))]
+    pub orchestrator_version: Option<String>,
     /// Accepted and without effect.
     pub mode: Option<AgentPoolMode>,
     /// Accepted and without effect.

@@ -6,6 +6,7 @@
 
 mod diagnostic;
 mod document;
+pub mod edit;
 pub mod ip_masq_agent;
 pub mod lab;
 pub mod limits;
@@ -15,6 +16,7 @@ mod mistake;
 pub mod network_value;
 mod not_built;
 pub mod problem;
+pub mod route_table;
 mod scalar;
 mod schema;
 pub(crate) mod suggest;
@@ -37,7 +39,7 @@ use self::{
 };
 use crate::{
     address_plan::AddressPlan,
-    topology::{self, Topology},
+    topology::{self, Rollout, Standing, Topology},
 };
 
 /// One lab file.
@@ -113,8 +115,20 @@ pub enum Workload {
 /// # Errors
 /// Every mistake that was found, in the order of the files.
 pub fn load(sources: &[Source]) -> Result<Topology, Vec<Diagnostic>> {
+    load_onto(sources, &Standing::default(), &Rollout::default())
+}
+
+/// As [`load`], for a lab that is running: who stays keeps what `standing` says.
+///
+/// # Errors
+/// As [`load`].
+pub fn load_onto(
+    sources: &[Source],
+    standing: &Standing,
+    rollout: &Rollout,
+) -> Result<Topology, Vec<Diagnostic>> {
     let (spec, mut problems) = read(sources);
-    let topology = spec.and_then(|spec| match topology::resolve(&spec) {
+    let topology = spec.and_then(|spec| match topology::resolve(&spec, standing, rollout) {
         Ok(topology) => Some(topology),
         Err(more) => {
             problems.extend(more);

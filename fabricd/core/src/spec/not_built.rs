@@ -8,13 +8,11 @@ use super::{
 };
 
 /// Sections of a lab that come later.
-const LAB_SECTIONS: [&str; 8] = [
-    "routeTables",
+const LAB_SECTIONS: [&str; 6] = [
     "networkSecurityGroups",
     "natGateways",
     "loadBalancers",
     "azureFirewalls",
-    "virtualNetworkPeerings",
     "privateEndpoints",
     "publicIPAddresses",
 ];
@@ -57,6 +55,11 @@ pub(super) fn unknown_field(field: &UnknownField<'_>) -> Problem {
     if later {
         let message = format!("`{}` is not built yet", field.key);
         return Problem::new(field.span, message).help("remove this section");
+    }
+    if field.owner == "Lab" && field.key == "virtualNetworkPeerings" {
+        let message = "`virtualNetworkPeerings` stands in a VNet";
+        return Problem::new(field.span, message)
+            .help("write each half of a peering in the VNet that it is of");
     }
     if field.key == "<<" {
         return Problem::new(field.span, "merge keys (`<<`) are not part of YAML 1.2")

@@ -170,6 +170,24 @@ impl AddressBook {
         Some(Ipv4Addr::from(address))
     }
 
+    /// Gives this very block, if it is one that [`Self::take_block`] could give and none of it is taken.
+    pub fn take_this_block(&mut self, subnet: SubnetIndex, range: Option<Ipv4Net>, block: Ipv4Net) -> bool {
+        let Some(page) = self.subnets.get_mut(&subnet) else { return false };
+        let addresses = u32::from(block.network())..=u32::from(block.broadcast());
+        let is_free = |address: Ipv4Addr| {
+            page.prefix.contains(&address)
+                && !page.is_reserved(address)
+                && !page.taken.contains_key(&address)
+                && page.range_of(address) == range
+        };
+        let free = block.prefix_len() == BLOCK_PREFIX && addresses.clone().map(Ipv4Addr::from).all(is_free);
+        if free {
+            page.taken
+                .extend(addresses.map(|address| (Ipv4Addr::from(address), "a node, for pods".to_owned())));
+        }
+        free
+    }
+
     /// The same with a whole block for static block allocation. It is taken as one: a subnet gives either
     /// blocks or addresses.
     pub fn take_block(&mut self, subnet: SubnetIndex, range: Option<Ipv4Net>) -> Option<Ipv4Net> {
@@ -190,7 +208,8 @@ mod tests {
     fn book(prefix: &str) -> AddressBook {
         let prefix: Ipv4Net = prefix.parse().unwrap();
         let subnets = vec![Subnet { name: "s".into(), address_prefix: prefix, route_table: None }];
-        AddressBook::of(&[VirtualNetwork { name: "v".into(), address_prefixes: vec![prefix], subnets }])
+        let name = "v".into();
+        AddressBook::of(&[VirtualNetwork { name, address_prefixes: vec![prefix], subnets, peerings: vec![] }])
     }
 
     fn address(last: u8) -> Ipv4Addr {

@@ -3,7 +3,9 @@
 use ipnet::Ipv4Net;
 
 use super::{
-    AutoScaling, NetworkPlugin, SubnetIndex, VirtualNetwork, pool_range, pool_size, scale_set,
+    AutoScaling, NetworkPlugin, SubnetIndex, VirtualNetwork,
+    managed_cluster::check_version,
+    pool_range, pool_size, scale_set,
     unique::Names,
     virtual_network::{GATEWAY_SUBNET, find_subnet},
 };
@@ -40,6 +42,8 @@ pub(super) struct Draft<'a> {
     pub name: String,
     pub scale_set: String,
     pub count: u32,
+    /// `orchestratorVersion`.
+    pub version: Option<String>,
     pub auto_scaling: Option<AutoScaling>,
     pub max_surge: MaxSurge,
     pub max_pods: u32,
@@ -101,6 +105,9 @@ impl Surroundings<'_> {
             let message = "Windows nodes are not built yet";
             problems.push(Problem::new(at.key("osType").span(), message).help("write `osType: Linux`"));
         }
+        if let Some(version) = &pool.orchestrator_version {
+            check_version(version, at.key("orchestratorVersion"), problems);
+        }
         let default = max_pods(self.plugin);
         let max_pods = pool.max_pods.unwrap_or(default);
         if !MAX_PODS_RANGE.contains(&max_pods) {
@@ -118,6 +125,7 @@ impl Surroundings<'_> {
             scale_set,
             count,
             auto_scaling,
+            version: pool.orchestrator_version.clone(),
             max_surge: pool_size::max_surge(pool),
             max_pods,
             subnet,

@@ -1,4 +1,4 @@
-//! VPN gateways.
+//! VPN and ExpressRoute gateways.
 
 use std::collections::BTreeMap;
 
@@ -27,22 +27,19 @@ pub(super) fn resolve(
     problems: &mut Vec<Problem>,
 ) -> Vec<Option<VirtualNetworkGateway>> {
     let mut names = Names::of("a gateway");
-    let mut of_network: BTreeMap<usize, &str> = BTreeMap::new();
+    let mut of_network: BTreeMap<(usize, bool), &str> = BTreeMap::new();
     let mut gateways = vec![];
     for (index, gateway) in spec.lab.value.virtual_network_gateways.iter().enumerate() {
         let at = spec.lab.at().key("virtualNetworkGateways").item(index);
         names.claim(&gateway.name, at.key("name").span(), problems);
         resource_name::check(&gateway.name, 80, at.key("name"), problems);
-        if gateway.gateway_type == Some(GatewayType::ExpressRoute) {
-            let message = "ExpressRoute gateways are not built yet";
-            problems
-                .push(Problem::new(at.key("gatewayType").span(), message).help("write `gatewayType: Vpn`"));
-        }
+        let gateway_type = gateway.gateway_type.unwrap_or(GatewayType::Vpn);
+        let is_vpn = gateway_type == GatewayType::Vpn;
         let resolved = gateway_subnet(spec, networks, gateway, at, problems).and_then(|subnet| {
-            if let Some(other) = of_network.insert(subnet.virtual_network, &gateway.name) {
+            if let Some(other) = of_network.insert((subnet.virtual_network, is_vpn), &gateway.name) {
                 let message =
                     format!("the VNet `{}` has the gateway `{other}` already", gateway.virtual_network);
-                let help = "Azure allows one VPN gateway in a VNet; connect several sites to the same";
+                let help = "Azure allows one gateway of a type in a VNet; connect several sites to the same";
                 problems.push(Problem::new(at.key("virtualNetwork").span(), message).help(help));
                 return None;
             }
@@ -50,7 +47,8 @@ pub(super) fn resolve(
             if address.is_none() {
                 problems.push(full(networks, subnet, at.key("virtualNetwork")));
             }
-            Some(VirtualNetworkGateway { name: gateway.name.clone(), subnet, private_ip_address: address? })
+            let name = gateway.name.clone();
+            Some(VirtualNetworkGateway { name, gateway_type, subnet, private_ip_address: address? })
         });
         gateways.push(resolved);
     }
@@ -72,7 +70,7 @@ fn gateway_subnet(
     if subnet.is_none() && !written.item(virtual_network).key("subnets").has_lost(GATEWAY_SUBNET) {
         let message = format!("the VNet `{}` has no subnet `{GATEWAY_SUBNET}`", gateway.virtual_network);
         problems.push(Problem::new(at.key("virtualNetwork").span(), message).help(format!(
-            "a VPN gateway needs one with exactly that name, /27 or larger: `- name: {GATEWAY_SUBNET}`"
+            "a gateway needs one with exactly that name, /27 or larger: `- name: {GATEWAY_SUBNET}`"
         )));
     }
     Some(SubnetIndex { virtual_network, subnet: subnet? })

@@ -9,6 +9,7 @@ use super::{
     agent_pool::{Draft, Surroundings},
     network_profile::{self, Network},
     node::Nodes,
+    standing::Course,
     unique::Names,
 };
 use crate::{
@@ -177,12 +178,14 @@ impl Drafted<'_> {
     pub fn make(
         self,
         networks: &[VirtualNetwork],
+        course: Course<'_>,
         book: &mut AddressBook,
         problems: &mut Vec<Problem>,
     ) -> Unpopulated {
         let Self { index, cluster, kubernetes_version, network, drafts, mut complete, .. } = self;
         let wanted: u64 = drafts.iter().map(|draft| u64::from(draft.count)).sum();
-        let nodes = Nodes { cluster: index, network: &network, networks };
+        let nodes =
+            Nodes { cluster: index, network: &network, networks, course, version: &kubernetes_version };
         let (agent_pools, nodes) =
             if complete { nodes.make(drafts, book, problems) } else { (vec![], vec![]) };
         complete &= nodes.len() as u64 == wanted;
@@ -211,20 +214,22 @@ fn minor(version: &str) -> Option<u32> {
 
 fn version(cluster: &spec::ManagedCluster, at: At<'_>, problems: &mut Vec<Problem>) -> String {
     let Some(version) = &cluster.kubernetes_version else { return KUBERNETES_VERSION.to_owned() };
+    check_version(version, at.key("kubernetesVersion"), problems);
+    version.clone()
+}
+
+/// Checks a version of Kubernetes that is written at `at`.
+pub(super) fn check_version(version: &str, at: At<'_>, problems: &mut Vec<Problem>) {
     let parts: Vec<&str> = version.split('.').collect();
     let numbers =
         parts.iter().all(|part| (1..=3).contains(&part.len()) && part.bytes().all(|c| c.is_ascii_digit()));
     if !numbers || !(2..=3).contains(&parts.len()) || parts[0] != "1" {
         let shown: String = version.chars().take(40).collect();
         problems.push(
-            Problem::new(
-                at.key("kubernetesVersion").span(),
-                format!("`{shown}` is not a version of Kubernetes"),
-            )
-            .help("write it like \"1.30\" or \"1.30.7\""),
+            Problem::new(at.span(), format!("`{shown}` is not a version of Kubernetes"))
+                .help("write it like \"1.30\" or \"1.30.7\""),
         );
     }
-    version.clone()
 }
 
 /// Pods and Services must not have addresses of the VNet, nor Services those of a connected site.

@@ -6,6 +6,7 @@
 mod address_book;
 mod address_range;
 mod agent_pool;
+mod connected_ranges;
 mod deployment;
 mod derived_name;
 mod gateway;
@@ -15,6 +16,7 @@ mod managed_cluster;
 mod network_profile;
 mod node;
 mod on_premises;
+mod peering;
 mod planned;
 mod pod_address;
 mod pod_spec;
@@ -27,6 +29,7 @@ pub mod route_table;
 pub mod scale_set;
 mod scheduler;
 mod shortage;
+mod standing;
 mod unique;
 mod virtual_machine;
 mod virtual_network;
@@ -40,7 +43,9 @@ use k8s_openapi::api::{apps::v1::Deployment, core::v1::Pod as PodManifest};
 pub use self::{
     planned::plan_addresses,
     resolve::{AZURE_VMS_MAX, resolve},
+    standing::{Rollout, Standing},
 };
+pub use crate::spec::lab::GatewayType;
 use crate::{
     address_plan::{MaxSurge, Mode},
     name::LabName,
@@ -75,6 +80,25 @@ pub struct VirtualNetwork {
     pub address_prefixes: Vec<Ipv4Net>,
     /// Its subnets, each inside one of the prefixes.
     pub subnets: Vec<Subnet>,
+    /// Its halves of peerings.
+    pub peerings: Vec<Peering>,
+}
+
+/// One VNet's half of a peering.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Peering {
+    /// Unique in its VNet.
+    pub name: String,
+    /// The other VNet, as an index into [`Topology::virtual_networks`].
+    pub remote: usize,
+    /// The other VNet's half, as an index into its peerings. Without one nothing flows.
+    pub opposite: Option<usize>,
+    /// Whether packets come in that did not begin in the other VNet.
+    pub allow_forwarded_traffic: bool,
+    /// Whether the other VNet may use this one's gateways.
+    pub allow_gateway_transit: bool,
+    /// Whether this VNet uses the other one's gateways.
+    pub use_remote_gateways: bool,
 }
 
 /// A subnet.
@@ -151,6 +175,8 @@ pub struct RouteTable {
     pub name: String,
     /// Its routes.
     pub routes: Vec<UserRoute>,
+    /// Whether NICs of its subnets learn no routes of gateways.
+    pub disable_bgp_route_propagation: bool,
     /// The cluster that made and keeps it, if AKS did.
     pub managed_by: Option<String>,
 }
@@ -171,13 +197,23 @@ pub struct UserRoute {
 pub enum UserNextHop {
     /// To the VM that has this address.
     VirtualAppliance(Ipv4Addr),
+    /// To the destination itself.
+    VnetLocal,
+    /// Out of Azure.
+    Internet,
+    /// To the gateway of the VNet, or of the peered one that it uses.
+    VirtualNetworkGateway,
+    /// Dropped.
+    None,
 }
 
-/// A VPN gateway.
+/// A gateway between a VNet and sites.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct VirtualNetworkGateway {
     /// Unique in the lab.
     pub name: String,
+    /// What it connects with. A VNet has at most one of each type.
+    pub gateway_type: GatewayType,
     /// Its place in the VNet: always the subnet `GatewaySubnet`.
     pub subnet: SubnetIndex,
     /// Its private address there.
@@ -213,6 +249,8 @@ pub struct VirtualMachine {
     pub name: String,
     /// Its only NIC.
     pub nic: NetworkInterface,
+    /// Whether its kernel passes packets on (`net.ipv4.ip_forward`).
+    pub ip_forward: bool,
 }
 
 /// How pods are connected.
@@ -300,6 +338,8 @@ pub struct Node {
     pub name: String,
     /// Its pool, as an index into [`ManagedCluster::agent_pools`].
     pub pool: usize,
+    /// Its version of Kubernetes, such as `1.30`.
+    pub kubernetes_version: String,
     /// Its NIC.
     pub nic: NetworkInterface,
     /// Its share of the cluster's pod CIDR, if that has one.
@@ -343,6 +383,56 @@ impl Topology {
     /// The subnet at `index`.
     pub fn subnet(&self, index: SubnetIndex) -> &Subnet {
         &self.virtual_networks[index.virtual_network].subnets[index.subnet]
+    }
+
+    /// The VNets that the VNet of this index is connected to by peering: its own half and the other one's.
+    /// Peerings of which the other half is missing (`Initiated`) are left out.
+    pub fn peers(&self, virtual_network: usize) -> impl Iterator<Item = (&Peering, &Peering)> {
+        self.virtual_networks[virtual_network].peerings.iter().filter_map(|peering| {
+            Some((peering, &self.virtual_networks[peering.remote].peerings[peering.opposite?]))
+        })
+    }
+
+    /// The gateways that the VNet of this index has or may use, as indexes into
+    /// [`Topology::virtual_network_gateways`].
+    pub fn gateways(&self, virtual_network: usize) -> impl Iterator<Item = usize> {
+        let lender = self
+            .peers(virtual_network)
+            .find(|(own, other)| own.use_remote_gateways && other.allow_gateway_transit)
+            .map(|(own, _)| own.remote);
+        let all = self.virtual_network_gateways.iter().enumerate();
+        let usable = move |place: usize| place == virtual_network || Some(place) == lender;
+        all.filter(move |(_, gateway)| usable(gateway.subnet.virtual_network)).map(|(number, _)| number)
+    }
+
+    /// The VNets whose packets the gateway of this index carries: its own, then those that use it by peering.
+    pub fn networks_behind(&self, gateway: usize) -> Vec<usize> {
+        let home = self.virtual_network_gateways[gateway].subnet.virtual_network;
+        let borrowers = self
+            .peers(home)
+            .filter(|(own, other)| own.allow_gateway_transit && other.use_remote_gateways)
+            .map(|(own, _)| own.remote);
+        std::iter::once(home).chain(borrowers).collect()
+    }
+
+    /// The subnet that the pods of the AKS node at `place` are in, if it is not the node's own.
+    pub fn pod_subnet(&self, place: &Place) -> Option<SubnetIndex> {
+        let Place::Node { name } = place else { return None };
+        self.managed_clusters.iter().find_map(|cluster| {
+            let node = cluster.nodes.iter().find(|node| node.name == *name)?;
+            cluster.agent_pools[node.pool].pod_subnet
+        })
+    }
+
+    /// Whether the kernel of the VM or AKS node at `place` passes packets on.
+    pub fn routes_packets(&self, place: &Place) -> bool {
+        match place {
+            Place::Node { .. } => true,
+            Place::VirtualMachine { name } => {
+                self.virtual_machines.iter().any(|vm| vm.name == *name && vm.ip_forward)
+            }
+            _ => false,
+        }
     }
 
     /// Every VM that hangs on an Azure host, AKS nodes included: place, name and NIC, in the order of

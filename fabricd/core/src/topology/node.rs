@@ -6,8 +6,15 @@ use ipnet::{Ipv4Net, Ipv4Subnets};
 
 use super::{
     AgentPool, NetworkInterface, NetworkPlugin, Node, Overlay, SubnetIndex, VirtualNetwork,
-    address_book::AddressBook, agent_pool::Draft, managed_cluster::Drafted, network_profile::Network,
-    resolve::AZURE_VMS_MAX, route_table::ROUTES_MAX, scale_set::node_name, virtual_machine::full,
+    address_book::AddressBook,
+    agent_pool::Draft,
+    managed_cluster::Drafted,
+    network_profile::Network,
+    resolve::AZURE_VMS_MAX,
+    route_table::ROUTES_MAX,
+    scale_set::node_name,
+    standing::{Course, NodeLease},
+    virtual_machine::full,
 };
 use crate::{
     address_plan::{
@@ -46,6 +53,9 @@ pub(super) struct Nodes<'a> {
     pub cluster: usize,
     pub network: &'a Network,
     pub networks: &'a [VirtualNetwork],
+    pub course: Course<'a>,
+    /// The cluster's version of Kubernetes.
+    pub version: &'a str,
 }
 
 impl Nodes<'_> {
@@ -56,19 +66,21 @@ impl Nodes<'_> {
         book: &mut AddressBook,
         problems: &mut Vec<Problem>,
     ) -> (Vec<AgentPool>, Vec<Node>) {
-        let mut shares = PodCidr::of(self.network.pod_cidr, &drafts);
+        let mut shares = PodCidr::of(self.network.pod_cidr, &drafts, self.course.kept);
         let mut pools = vec![];
         let mut nodes = vec![];
         for draft in drafts {
             let Some(subnet) = draft.subnet else { continue };
             for instance in 0..draft.count {
                 let name = node_name(&draft.scale_set, instance);
-                let pod_cidr = shares.next(draft.pod_range);
+                let pod_cidr = shares.of_node(&name, draft.pod_range);
                 let Some(nic) = self.nic(&name, &draft, subnet, pod_cidr, book) else {
                     problems.push(full(self.networks, subnet, draft.at.key("vnetSubnet")));
                     break;
                 };
-                nodes.push(Node { name, pool: pools.len(), nic, pod_cidr });
+                let before = self.course.rollout.versions.get(&name).or(draft.version.as_ref());
+                let kubernetes_version = before.map_or(self.version, String::as_str).to_owned();
+                nodes.push(Node { name, pool: pools.len(), kubernetes_version, nic, pod_cidr });
             }
             let Draft { name, scale_set, count, auto_scaling, max_surge, max_pods, .. } = draft;
             let Draft { pod_subnet, mode, pod_range, .. } = draft;
@@ -96,22 +108,29 @@ impl Nodes<'_> {
         pod_cidr: Option<Ipv4Net>,
         book: &mut AddressBook,
     ) -> Option<NetworkInterface> {
-        let private_ip_address =
-            book.take_next_in(subnet, draft.node_range, &format!("the node `{name}`"))?;
+        let kept = self.course.kept.get(name);
+        let private_ip_address = match kept {
+            Some(lease) => lease.address,
+            None => book.take_next_in(subnet, draft.node_range, &format!("the node `{name}`"))?,
+        };
         let mut secondary_addresses = vec![];
         let mut secondary_blocks = vec![];
         match (draft.mode, draft.pod_subnet) {
             // Azure CNI takes the addresses of all pods with their node (aks-facts 7).
             (Mode::NodeSubnet, _) => {
+                secondary_addresses = kept.map_or_else(Vec::new, |lease| lease.secondary_addresses.clone());
                 let owner = format!("the node `{name}`, for a pod");
-                for _ in 0..draft.max_pods {
+                for _ in secondary_addresses.len()..draft.max_pods as usize {
                     secondary_addresses.push(book.take_next_in(subnet, draft.pod_range, &owner)?);
                 }
+                secondary_addresses.sort_unstable();
             }
             (Mode::StaticBlock, Some(pods)) => {
-                for _ in 0..blocks(draft.max_pods) {
+                secondary_blocks = kept.map_or_else(Vec::new, |lease| lease.secondary_blocks.clone());
+                for _ in secondary_blocks.len()..blocks(draft.max_pods) as usize {
                     secondary_blocks.push(book.take_block(pods, draft.pod_range)?);
                 }
+                secondary_blocks.sort_unstable();
             }
             _ => {}
         }
@@ -137,6 +156,8 @@ impl Nodes<'_> {
 /// The blocks of /24 of a pod CIDR that are still free, in order.
 struct PodCidr {
     whole: Option<Ipv4Net>,
+    /// Those that nodes have already, with the nodes' names.
+    given: BTreeMap<Ipv4Net, String>,
     /// Those of the pools that have one.
     ranges: Vec<Ipv4Net>,
     /// By range; without one, outside of all of them.
@@ -144,9 +165,34 @@ struct PodCidr {
 }
 
 impl PodCidr {
-    fn of(whole: Option<Ipv4Net>, drafts: &[Draft<'_>]) -> Self {
-        let ranges = drafts.iter().filter_map(|draft| draft.pod_range).collect();
-        Self { whole, ranges, left: BTreeMap::new() }
+    fn of(whole: Option<Ipv4Net>, drafts: &[Draft<'_>], kept: &BTreeMap<String, NodeLease>) -> Self {
+        let ranges: Vec<Ipv4Net> = drafts.iter().filter_map(|draft| draft.pod_range).collect();
+        let nodes = drafts.iter().flat_map(|draft| {
+            let names = (0..draft.count).map(|instance| node_name(&draft.scale_set, instance));
+            names.map(|name| (name, draft.pod_range))
+        });
+        // Clusters may have the same pod CIDR, and the same blocks of it.
+        let mut shares = Self { whole, ranges, given: BTreeMap::new(), left: BTreeMap::new() };
+        for (name, range) in nodes {
+            let block = kept.get(&name).and_then(|lease| lease.pod_cidr);
+            if let Some(block) = block.filter(|block| shares.is_of(range, *block)) {
+                shares.given.insert(block, name);
+            }
+        }
+        shares
+    }
+
+    /// Whether `block` is one that a node of a pool with this range gets.
+    fn is_of(&self, range: Option<Ipv4Net>, block: Ipv4Net) -> bool {
+        let within = range.or(self.whole).filter(|_| self.whole.is_some());
+        let others = || range.is_none() && self.ranges.iter().any(|range| range.contains(&block));
+        block.prefix_len() == POD_CIDR_PREFIX && within.is_some_and(|net| net.contains(&block)) && !others()
+    }
+
+    /// The block of the node: the one that it has, or a new one.
+    fn of_node(&mut self, name: &str, range: Option<Ipv4Net>) -> Option<Ipv4Net> {
+        let has = self.given.iter().find(|(_, owner)| *owner == name).map(|(block, _)| *block);
+        has.or_else(|| self.next(range))
     }
 
     fn next(&mut self, range: Option<Ipv4Net>) -> Option<Ipv4Net> {
@@ -155,6 +201,7 @@ impl PodCidr {
             Entry::Occupied(entry) => entry.into_mut(),
             Entry::Vacant(entry) => entry.insert(whole.subnets(POD_CIDR_PREFIX).ok()?),
         };
-        left.find(|block| range.is_some() || !self.ranges.iter().any(|range| range.contains(block)))
+        left.filter(|block| !self.given.contains_key(block))
+            .find(|block| range.is_some() || !self.ranges.iter().any(|range| range.contains(block)))
     }
 }

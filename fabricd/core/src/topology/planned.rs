@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use ipnet::Ipv4Net;
 
 use super::{
-    ManagedCluster, SubnetIndex,
+    ManagedCluster, Rollout, Standing, SubnetIndex,
     address_book::AddressBook,
     agent_pool::Draft,
     ground::Ground,
@@ -14,7 +14,9 @@ use super::{
     pod_address::on_host_network,
     resolve::{AZURE_VMS_MAX, check_sizes, lab_name},
     route_table::ROUTES_MAX,
-    scheduler, workload,
+    scheduler,
+    standing::Course,
+    workload,
 };
 use crate::{
     address_plan::{
@@ -43,6 +45,8 @@ fn try_plan(spec: &LabSpec, problems: &mut Vec<Problem>) -> Option<(String, Addr
     check_sizes(spec, problems)?;
     let name = lab_name(spec, problems)?;
     let ground = Ground::of(spec, name.as_str(), problems);
+    let (standing, rollout, kept) = (Standing::default(), Rollout::default(), BTreeMap::new());
+    let new = Course { standing: &standing, rollout: &rollout, kept: &kept };
     // Pods are placed on nodes whose addresses mean nothing; in a lab that is too large, on none.
     let too_large = ground.ports() > AZURE_VMS_MAX as u64;
     let mut endless = AddressBook::endless(&ground.networks);
@@ -52,10 +56,10 @@ fn try_plan(spec: &LabSpec, problems: &mut Vec<Problem>) -> Option<(String, Addr
         .map(|cluster| {
             let mut cluster = cluster.clone();
             cluster.complete &= !too_large;
-            cluster.make(&ground.networks, &mut endless, &mut vec![])
+            cluster.make(&ground.networks, new, &mut endless, &mut vec![])
         })
         .collect();
-    let pods = pods(spec, name.as_str(), &counted, problems);
+    let pods = pods(spec, name.as_str(), &counted, new, problems);
     Some((name.as_str().to_owned(), ground.demands(&pods).plan()))
 }
 
@@ -63,7 +67,13 @@ fn try_plan(spec: &LabSpec, problems: &mut Vec<Problem>) -> Option<(String, Addr
 ///
 /// Addresses that pods have in writing decide nothing here; so with kubenet, overlay and node subnet a pod
 /// may be counted on another node than its own, where it makes no difference.
-fn pods(spec: &LabSpec, lab: &str, clusters: &[Unpopulated], problems: &mut Vec<Problem>) -> Vec<Pods> {
+fn pods(
+    spec: &LabSpec,
+    lab: &str,
+    clusters: &[Unpopulated],
+    new: Course<'_>,
+    problems: &mut Vec<Problem>,
+) -> Vec<Pods> {
     let borrowed: Vec<&ManagedCluster> = clusters.iter().map(|it| &it.cluster).collect();
     let namespaces = workload::namespaces(spec, &borrowed, problems);
     let surroundings = workload::Surroundings { spec, lab, clusters: &borrowed, namespaces };
@@ -72,7 +82,7 @@ fn pods(spec: &LabSpec, lab: &str, clusters: &[Unpopulated], problems: &mut Vec<
     let of_cluster = |(index, cluster): (usize, &&ManagedCluster)| {
         let drafts: Vec<&workload::Draft<'_>> =
             drafts.iter().filter(|draft| draft.cluster == index && clusters[index].complete).collect();
-        let placed = scheduler::place(cluster, &drafts, &mut vec![]);
+        let placed = scheduler::place(cluster, &drafts, new, &mut vec![]);
         let mut on_node = vec![0_u32; cluster.nodes.len()];
         for (draft, node) in drafts.iter().zip(placed) {
             if let (Some(node), false) = (node, on_host_network(draft)) {

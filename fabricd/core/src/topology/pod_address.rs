@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, net::Ipv4Addr};
 
-use super::{ManagedCluster, NetworkPlugin, Node, workload::Draft};
+use super::{ManagedCluster, NetworkPlugin, Node, Standing, scheduler::gives, workload::Draft};
 use crate::spec::problem::Problem;
 
 /// The last of a node's /24: `.255` is the broadcast address.
@@ -21,12 +21,13 @@ pub(super) fn on_host_network(draft: &Draft<'_>) -> bool {
 
 /// The address of each of `drafts`, all of `cluster`, on the node of `placed` at the same index.
 ///
-/// Pinned ones first; the others get the lowest free one, in order. `None` for a pod without a node, or
+/// Pinned ones first, then what pods have in the running lab; the others get the lowest free one, in order. `None` for a pod without a node, or
 /// with a problem, or without an address since a plugin of one's own gives it.
 pub(super) fn assign(
     cluster: &ManagedCluster,
     drafts: &[&Draft<'_>],
     placed: &[Option<usize>],
+    standing: &Standing,
     problems: &mut Vec<Problem>,
 ) -> Vec<Option<Ipv4Addr>> {
     let mut addresses = vec![None; drafts.len()];
@@ -46,12 +47,25 @@ pub(super) fn assign(
             addresses[index] = Some(address);
         }
     }
+    for (index, draft) in drafts.iter().enumerate() {
+        let node = placed[index].map(|node| &cluster.nodes[node]);
+        let (Some(node), None, false) = (node, draft.pinned, on_host_network(draft)) else { continue };
+        let lease = standing.pod(&cluster.name, &draft.namespace, draft.name());
+        let address = lease.filter(|lease| lease.node == node.name).and_then(|lease| lease.address);
+        let usable = |address: &Ipv4Addr| {
+            gives(node, *address) && unusable(cluster.network_plugin, node, *address).is_none()
+        };
+        if let Some(address) = address.filter(usable).filter(|it| !taken.contains_key(it)) {
+            taken.insert(address, draft.name());
+            addresses[index] = Some(address);
+        }
+    }
     let mut free: Vec<_> = cluster.nodes.iter().map(|node| Free::of(cluster.network_plugin, node)).collect();
     for (index, draft) in drafts.iter().enumerate() {
         let Some(node) = placed[index] else { continue };
         if on_host_network(draft) {
             addresses[index] = Some(cluster.nodes[node].nic.private_ip_address);
-        } else if draft.pinned.is_none() {
+        } else if draft.pinned.is_none() && addresses[index].is_none() {
             // At most maxPods pods are on a node, and it has more addresses than that.
             addresses[index] = free[node].next(&taken);
         }

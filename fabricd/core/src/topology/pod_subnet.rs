@@ -1,11 +1,14 @@
 //! Azure CNI with a pod subnet and dynamic allocation: addresses for pods come 16 at a time.
 
-use std::{collections::BTreeMap, net::Ipv4Addr};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::Ipv4Addr,
+};
 
 use ipnet::Ipv4Net;
 
 use super::{
-    ManagedCluster, NetworkPlugin, SubnetIndex, VirtualNetwork,
+    ManagedCluster, NetworkPlugin, Standing, SubnetIndex, VirtualNetwork,
     address_book::{AddressBook, Refusal},
     managed_cluster::Drafted,
     pod_address::on_host_network,
@@ -89,18 +92,37 @@ impl Placed<'_> {
         }
     }
 
-    /// The addresses of each node, ascending; fewer, with a problem, if the subnet is exhausted. None for
-    /// any node if the cluster has no pod subnets.
-    pub fn give(
-        &self,
-        spec: &LabSpec,
-        networks: &[VirtualNetwork],
-        book: &mut AddressBook,
-        problems: &mut Vec<Problem>,
-    ) -> Vec<Vec<Ipv4Addr>> {
-        if self.cluster.network_plugin != NetworkPlugin::PodSubnet {
-            return vec![];
-        }
+    /// Takes what nodes have already: as many addresses as they need, of those that no pod has the lowest.
+    /// Comes before any node gets new ones.
+    pub fn keep(&self, standing: &Standing, book: &mut AddressBook) -> Vec<Vec<Ipv4Addr>> {
+        let demands = self.demands();
+        let of_node = |(number, demand): (usize, &Demand)| {
+            let node = &self.cluster.nodes[number];
+            let (Some(source), Some(lease)) = (self.source(number), standing.nodes.get(&node.name)) else {
+                return vec![];
+            };
+            let in_use = self.in_use(number, standing);
+            let mut wanted = lease.secondary_addresses.clone();
+            wanted.retain(|address| !demand.pinned.contains(address));
+            wanted.sort_by_key(|address| (!in_use.contains(address), *address));
+            wanted.truncate((batches(demand.pods) as usize).saturating_sub(demand.pinned.len()));
+            let owner = format!("the node `{}`, for pods", node.name);
+            wanted.retain(|address| book.take_in(source.subnet, source.range, *address, &owner).is_ok());
+            wanted
+        };
+        demands.iter().enumerate().map(of_node).collect()
+    }
+
+    /// The addresses that pods of the node of this number have in the running lab.
+    fn in_use(&self, node: usize, standing: &Standing) -> BTreeSet<Ipv4Addr> {
+        let on_node = self.drafts.iter().zip(self.placed).filter(|(_, placed)| **placed == Some(node));
+        let leases =
+            on_node.filter_map(|(draft, _)| standing.pod(&self.cluster.name, &draft.namespace, draft.name()));
+        let here = leases.filter(|lease| lease.node == self.cluster.nodes[node].name);
+        here.filter_map(|lease| lease.address).collect()
+    }
+
+    fn demands(&self) -> Vec<Demand> {
         let mut demands = vec![Demand::default(); self.cluster.nodes.len()];
         for (draft, node) in self.drafts.iter().zip(self.placed) {
             if let (Some(node), false) = (*node, on_host_network(draft)) {
@@ -108,9 +130,27 @@ impl Placed<'_> {
                 demands[node].pinned.extend(draft.pinned.map(|(address, _)| address));
             }
         }
+        demands
+    }
+
+    /// The addresses of each node, ascending; fewer, with a problem, if the subnet is exhausted. None for
+    /// any node if the cluster has no pod subnets.
+    pub fn give(
+        &self,
+        spec: &LabSpec,
+        kept: Vec<Vec<Ipv4Addr>>,
+        (networks, book): (&[VirtualNetwork], &mut AddressBook),
+        problems: &mut Vec<Problem>,
+    ) -> Vec<Vec<Ipv4Addr>> {
+        if self.cluster.network_plugin != NetworkPlugin::PodSubnet {
+            return vec![];
+        }
+        let demands = self.demands();
+        let mut kept = kept.into_iter();
         let mut given = vec![];
         let mut exhausted: Option<usize> = None;
         for (number, demand) in demands.iter().enumerate() {
+            let kept = kept.next().unwrap_or_default();
             let Some(Source { subnet, range }) = self.source(number) else {
                 given.push(vec![]);
                 continue;
@@ -118,6 +158,7 @@ impl Placed<'_> {
             let node = &self.cluster.nodes[number];
             let owner = format!("the node `{}`, for pods", node.name);
             let mut addresses = demand.pinned.clone();
+            addresses.extend(kept);
             while addresses.len() < batches(demand.pods) as usize {
                 let Some(address) = book.take_next_in(subnet, range, &owner) else {
                     exhausted.get_or_insert(number);

@@ -3,15 +3,17 @@
 use std::{collections::BTreeSet, net::Ipv4Addr};
 
 use super::{
-    ManagedCluster, NetworkPlugin, Pod, SubnetIndex, Topology, VirtualNetwork,
+    ManagedCluster, NetworkPlugin, Pod, Rollout, Standing, SubnetIndex, Topology, VirtualNetwork,
     address_book::AddressBook,
-    address_range::overlap,
+    connected_ranges,
     ground::Ground,
     ip_masq_agent,
     managed_cluster::Unpopulated,
-    node, pod_address,
+    node, peering, pod_address,
     pod_subnet::Placed,
-    route_table, scheduler, shortage, virtual_machine,
+    route_table, scheduler, shortage,
+    standing::Course,
+    virtual_machine,
     workload::{self, Draft},
 };
 use crate::{
@@ -35,30 +37,40 @@ const FILE_NAME_MAX: usize = 255;
 /// # Errors
 /// Every mistake that was found. An object whose own mistake was noted by [`crate::spec::read`] causes no
 /// further ones.
-pub fn resolve(spec: &LabSpec) -> Result<Topology, Vec<Problem>> {
+pub fn resolve(spec: &LabSpec, standing: &Standing, rollout: &Rollout) -> Result<Topology, Vec<Problem>> {
     let mut problems = vec![];
-    let topology = try_resolve(spec, &mut problems);
+    let topology = try_resolve(spec, (standing, rollout), &mut problems);
     match topology {
         Some(topology) if problems.is_empty() => Ok(topology),
         _ => Err(problems),
     }
 }
 
-fn try_resolve(spec: &LabSpec, problems: &mut Vec<Problem>) -> Option<Topology> {
+fn try_resolve(
+    spec: &LabSpec,
+    (standing, rollout): (&Standing, &Rollout),
+    problems: &mut Vec<Problem>,
+) -> Option<Topology> {
     check_sizes(spec, problems)?;
     let name = lab_name(spec, problems);
     let lab = name.as_ref().map_or("lab", LabName::as_str);
 
     let mut ground = Ground::of(spec, lab, problems);
+    ground.surge(rollout);
     for cluster in &mut ground.clusters {
         cluster.complete &= node::limits(cluster, problems);
     }
-    check_ports(spec, &mut ground, problems);
+    // Before nodes are made: there could be very many.
+    if !check_ports(spec, ground.ports(), problems) {
+        ground.clusters.iter_mut().for_each(|cluster| cluster.complete = false);
+    }
     let demands = ground.demands(&[]);
     shortage::tell(&demands, &mut ground.clusters, problems);
-    let Ground { networks, mut book, vm_drafts, gateways, sites, clusters } = ground;
+    let kept = ground.keep(standing);
+    let course = Course { standing, rollout, kept: &kept };
+    let Ground { mut networks, mut route_tables, mut book, vm_drafts, gateways, sites, clusters } = ground;
     let clusters: Vec<Unpopulated> =
-        clusters.into_iter().map(|cluster| cluster.make(&networks, &mut book, problems)).collect();
+        clusters.into_iter().map(|cluster| cluster.make(&networks, course, &mut book, problems)).collect();
     let node_names: BTreeSet<String> =
         clusters.iter().flat_map(|it| &it.cluster.nodes).map(|node| node.name.to_ascii_lowercase()).collect();
     let is_node = |name: &str| node_names.contains(&name.to_ascii_lowercase());
@@ -68,21 +80,24 @@ fn try_resolve(spec: &LabSpec, problems: &mut Vec<Problem>) -> Option<Topology> 
     let virtual_machines =
         virtual_machine::settle(vm_drafts, &networks, is_node, &pod_subnets, &mut book, problems);
     let gateways: Vec<_> = gateways.into_iter().flatten().collect();
+    peering::check_gateways(spec, &networks, &gateways, problems);
+    check_ports(spec, (virtual_machines.len() + node_names.len() + gateways.len()) as u64, problems);
 
-    let managed_clusters = populate(spec, lab, name.as_ref(), clusters, (&networks, &mut book), problems);
-    let mut topology = Topology {
+    let managed_clusters =
+        populate(spec, (lab, name.as_ref()), clusters, course, (&networks, &mut book), problems);
+    if problems.is_empty() {
+        route_table::serve_kubenet(spec, lab, &managed_clusters, &mut networks, &mut route_tables, problems);
+    }
+    let topology = Topology {
         lab: name?,
         virtual_networks: networks,
-        route_tables: vec![],
+        route_tables,
         virtual_network_gateways: gateways,
         on_premises: sites,
         virtual_machines,
         managed_clusters,
     };
-    check_services_and_sites(spec, &topology, problems);
-    if problems.is_empty() {
-        attach_route_tables(&mut topology);
-    }
+    connected_ranges::check(spec, &topology, problems);
     Some(topology)
 }
 
@@ -105,6 +120,7 @@ pub(super) fn check_sizes(spec: &LabSpec, problems: &mut Vec<Problem>) -> Option
     let (lab, at) = (&spec.lab.value, spec.lab.at());
     let sections = [
         ("virtualNetworks", lab.virtual_networks.len()),
+        ("routeTables", lab.route_tables.len()),
         ("managedClusters", lab.managed_clusters.len()),
         ("virtualMachines", lab.virtual_machines.len()),
         ("virtualNetworkGateways", lab.virtual_network_gateways.len()),
@@ -151,24 +167,23 @@ fn check_pod_subnets(
     }
 }
 
-/// Before nodes are made: there could be very many.
-fn check_ports(spec: &LabSpec, ground: &mut Ground<'_>, problems: &mut Vec<Problem>) {
-    let ports = ground.ports();
-    if ports > AZURE_VMS_MAX as u64 {
-        let message = format!("{ports} VMs, nodes and gateways; a lab has at most {AZURE_VMS_MAX}");
-        let span = spec.lab.at().key("kind").span();
-        let help = "each is a port of one Linux bridge, and a bridge has 1,023";
-        problems.push(Problem::new(span, message).help(help));
-        ground.clusters.iter_mut().for_each(|cluster| cluster.complete = false);
+/// Whether all VMs, nodes and gateways can be ports of one bridge.
+fn check_ports(spec: &LabSpec, ports: u64, problems: &mut Vec<Problem>) -> bool {
+    if ports <= AZURE_VMS_MAX as u64 {
+        return true;
     }
+    let message = format!("{ports} VMs, nodes and gateways; a lab has at most {AZURE_VMS_MAX}");
+    let help = "each is a port of one Linux bridge, and a bridge has 1,023";
+    problems.push(Problem::new(spec.lab.at().key("kind").span(), message).help(help));
+    false
 }
 
 /// Places the pods, and gives them addresses.
 fn populate(
     spec: &LabSpec,
-    lab: &str,
-    name: Option<&LabName>,
+    (lab, name): (&str, Option<&LabName>),
     clusters: Vec<Unpopulated>,
+    course: Course<'_>,
     (networks, book): (&[VirtualNetwork], &mut AddressBook),
     problems: &mut Vec<Problem>,
 ) -> Vec<ManagedCluster> {
@@ -185,9 +200,9 @@ fn populate(
     let placed: Vec<Vec<Option<usize>>> = borrowed
         .iter()
         .zip(&drafts)
-        .map(|(cluster, drafts)| scheduler::place(cluster, drafts, problems))
+        .map(|(cluster, drafts)| scheduler::place(cluster, drafts, course, problems))
         .collect();
-    let batches = batches(spec, &borrowed, &drafts, &placed, (networks, book), problems);
+    let batches = batches(spec, &borrowed, &drafts, &placed, course, (networks, book), problems);
 
     let mut clusters: Vec<ManagedCluster> = clusters.into_iter().map(|it| it.cluster).collect();
     for (cluster, batches) in clusters.iter_mut().zip(batches) {
@@ -200,7 +215,7 @@ fn populate(
     for ((cluster, (drafts, placed)), (namespaces, cidrs)) in
         clusters.iter_mut().zip(populations).zip(namespaces)
     {
-        cluster.pods = pods(cluster, name, drafts, &placed, problems);
+        cluster.pods = pods(cluster, name, (drafts, &placed), course.standing, problems);
         cluster.namespaces = namespaces.into_iter().collect();
         cluster.non_masquerade_cidrs = cidrs;
     }
@@ -217,6 +232,7 @@ fn batches(
     clusters: &[&ManagedCluster],
     drafts: &[Vec<&Draft<'_>>],
     placed: &[Vec<Option<usize>>],
+    course: Course<'_>,
     (networks, book): (&[VirtualNetwork], &mut AddressBook),
     problems: &mut Vec<Problem>,
 ) -> Vec<Vec<Vec<Ipv4Addr>>> {
@@ -226,17 +242,19 @@ fn batches(
     for cluster in &all {
         cluster.pin(networks, book, problems);
     }
-    all.iter().map(|cluster| cluster.give(spec, networks, book, problems)).collect()
+    let kept: Vec<_> = all.iter().map(|cluster| cluster.keep(course.standing, book)).collect();
+    let both = all.iter().zip(kept);
+    both.map(|(cluster, kept)| cluster.give(spec, kept, (networks, book), problems)).collect()
 }
 
 fn pods(
     cluster: &ManagedCluster,
     lab: Option<&LabName>,
-    drafts: &[&Draft<'_>],
-    placed: &[Option<usize>],
+    (drafts, placed): (&[&Draft<'_>], &[Option<usize>]),
+    standing: &Standing,
     problems: &mut Vec<Problem>,
 ) -> Vec<Pod> {
-    let addresses = pod_address::assign(cluster, drafts, placed, problems);
+    let addresses = pod_address::assign(cluster, drafts, placed, standing, problems);
     let may_have_none = cluster.network_plugin == NetworkPlugin::None;
     let mut pods = vec![];
     for ((draft, node), address) in drafts.iter().zip(placed).zip(addresses) {
@@ -271,45 +289,4 @@ fn too_long(draft: &Draft<'_>, place: &Place) -> Problem {
     );
     Problem::new(draft.at.key("metadata").key("name").span(), message)
         .help("they make up a file name, which has at most 255; shorten one of them")
-}
-
-/// Services of a cluster must not have addresses of a site that its VNet is connected to. (Pods may:
-/// kubenet hides them behind their node.) Source: AKS "configure-kubenet", IP address planning.
-fn check_services_and_sites(spec: &LabSpec, topology: &Topology, problems: &mut Vec<Problem>) {
-    for (index, cluster) in topology.managed_clusters.iter().enumerate() {
-        let Some(home) = cluster.agent_pools.first().map(|pool| pool.subnet.virtual_network) else {
-            continue;
-        };
-        let connected = topology
-            .on_premises
-            .iter()
-            .filter(|site| topology.virtual_network_gateways[site.gateway].subnet.virtual_network == home);
-        for (site, prefix) in
-            connected.flat_map(|site| site.address_prefixes.iter().map(move |it| (site, it)))
-        {
-            if overlap(cluster.service_cidr, *prefix) {
-                let at =
-                    spec.lab.at().key("managedClusters").item(index).key("networkProfile").key("serviceCidr");
-                let message = format!(
-                    "serviceCidr {} overlaps {prefix} of the site `{}`",
-                    cluster.service_cidr, site.name
-                );
-                problems.push(
-                    Problem::new(at.span(), message)
-                        .help("pods could not reach the site; take a range that no connected network uses"),
-                );
-            }
-        }
-    }
-}
-
-fn attach_route_tables(topology: &mut Topology) {
-    let clusters = topology.managed_clusters.iter();
-    for cluster in clusters.filter(|cluster| cluster.network_plugin == NetworkPlugin::Kubenet) {
-        let index = topology.route_tables.len();
-        topology.route_tables.push(route_table::of_cluster(topology.lab.as_str(), cluster));
-        for SubnetIndex { virtual_network, subnet } in cluster.agent_pools.iter().map(|pool| pool.subnet) {
-            topology.virtual_networks[virtual_network].subnets[subnet].route_table = Some(index);
-        }
-    }
 }

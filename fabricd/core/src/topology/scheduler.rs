@@ -7,7 +7,7 @@ use std::{collections::BTreeMap, net::Ipv4Addr};
 
 use k8s_openapi::api::core::v1::PodSpec;
 
-use super::{ManagedCluster, NetworkPlugin, Node, workload::Draft};
+use super::{ManagedCluster, NetworkPlugin, Node, standing::Course, workload::Draft};
 use crate::{
     address_plan::Mode,
     spec::{
@@ -21,8 +21,11 @@ use crate::{
 pub(super) fn place(
     cluster: &ManagedCluster,
     drafts: &[&Draft<'_>],
+    course: Course<'_>,
     problems: &mut Vec<Problem>,
 ) -> Vec<Option<usize>> {
+    let drained: Vec<bool> =
+        cluster.nodes.iter().map(|node| course.rollout.drained.contains(&node.name)).collect();
     let mut load = vec![0_u32; cluster.nodes.len()];
     let by_name: BTreeMap<&str, usize> =
         cluster.nodes.iter().enumerate().map(|(index, node)| (node.name.as_str(), index)).collect();
@@ -34,6 +37,8 @@ pub(super) fn place(
         }
         match wish(cluster, draft, &by_name) {
             Ok(None) => open.push(index),
+            // It has no other place to go to.
+            Ok(Some(node)) if drained[node] => {}
             Ok(Some(node)) => match admit(cluster, draft, node, &mut load) {
                 Ok(()) => placed[index] = Some(node),
                 Err(problem) => problems.push(problem),
@@ -41,11 +46,20 @@ pub(super) fn place(
             Err(problem) => problems.push(problem),
         }
     }
+    open.retain(|&index| {
+        let stays = stays(cluster, drafts[index], course, &by_name).filter(|&node| !drained[node]);
+        let room = stays.filter(|&node| load[node] < max_pods(cluster, node));
+        if let Some(node) = room {
+            load[node] += 1;
+            placed[index] = Some(node);
+        }
+        room.is_none()
+    });
     for index in open {
         if problems.len() > DIAGNOSTICS_MAX {
             break;
         }
-        match choose(cluster, drafts[index], &load) {
+        match choose(cluster, drafts[index], &drained, &load) {
             Ok(node) => {
                 load[node] += 1;
                 placed[index] = Some(node);
@@ -117,7 +131,7 @@ fn wish(
 }
 
 /// Whether the node gives `address` to a pod.
-fn gives(node: &Node, address: Ipv4Addr) -> bool {
+pub(super) fn gives(node: &Node, address: Ipv4Addr) -> bool {
     let nic = &node.nic;
     match node.pod_cidr {
         Some(pod_cidr) => pod_cidr.contains(&address),
@@ -169,8 +183,25 @@ fn admit(cluster: &ManagedCluster, draft: &Draft<'_>, node: usize, load: &mut [u
     Ok(())
 }
 
-fn choose(cluster: &ManagedCluster, draft: &Draft<'_>, load: &[u32]) -> Result<usize, Problem> {
-    let fitting: Vec<usize> = (0..cluster.nodes.len()).filter(|&node| fits(cluster, draft, node)).collect();
+/// The node that the pod is on in the running lab, if it is still one for it.
+fn stays(
+    cluster: &ManagedCluster,
+    draft: &Draft<'_>,
+    course: Course<'_>,
+    by_name: &BTreeMap<&str, usize>,
+) -> Option<usize> {
+    let lease = course.standing.pod(&cluster.name, &draft.namespace, draft.name())?;
+    by_name.get(lease.node.as_str()).copied().filter(|&node| fits(cluster, draft, node))
+}
+
+fn choose(
+    cluster: &ManagedCluster,
+    draft: &Draft<'_>,
+    drained: &[bool],
+    load: &[u32],
+) -> Result<usize, Problem> {
+    let open = (0..cluster.nodes.len()).filter(|&node| !drained[node]);
+    let fitting: Vec<usize> = open.filter(|&node| fits(cluster, draft, node)).collect();
     if fitting.is_empty() {
         let span = draft.pod_at.key("spec").key("nodeSelector").span();
         return Err(Problem::new(span, format!("no node of the cluster `{}` fits the node selector", cluster.name))

@@ -1,15 +1,18 @@
 //! VMs that are no AKS nodes.
 
-use std::{collections::BTreeSet, net::Ipv4Addr};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::Ipv4Addr,
+};
 
 use super::{
-    NetworkInterface, SubnetIndex, VirtualMachine, VirtualNetwork,
+    NetworkInterface, Standing, SubnetIndex, VirtualMachine, VirtualNetwork,
     address_book::{AddressBook, Refusal, usable},
     resource_name,
     unique::Names,
     virtual_network::find_subnet,
 };
-use crate::spec::{LabSpec, problem::Problem, tree::At};
+use crate::spec::{LabSpec, problem::Problem, suggest::quoted, tree::At};
 
 /// A VM of which perhaps the address is still open.
 pub(super) struct Draft<'a> {
@@ -18,6 +21,22 @@ pub(super) struct Draft<'a> {
     pub subnet: SubnetIndex,
     pub address: Option<Ipv4Addr>,
     enable_ip_forwarding: bool,
+    ip_forward: bool,
+}
+
+/// The only parameter of a VM's kernel that a lab file can set.
+const IP_FORWARD: &str = "net.ipv4.ip_forward";
+
+impl Draft<'_> {
+    /// Takes the address that the VM has in the running lab, unless the file gives it one.
+    pub fn keep(&mut self, standing: &Standing, book: &mut AddressBook) {
+        let Some(address) = standing.virtual_machines.get(&self.name).filter(|_| self.address.is_none())
+        else {
+            return;
+        };
+        let owner = format!("the VM `{}`", self.name);
+        self.address = book.take(self.subnet, *address, &owner).is_ok().then_some(*address);
+    }
 }
 
 /// Checks the VMs and takes the addresses that are written; the other addresses come after those of nodes.
@@ -45,10 +64,34 @@ pub(super) fn draft<'a>(
                 continue;
             }
         }
-        let enable_ip_forwarding = vm.enable_ip_forwarding;
-        drafts.push(Draft { name: vm.name.clone(), at, subnet, address, enable_ip_forwarding });
+        drafts.push(Draft {
+            name: vm.name.clone(),
+            at,
+            subnet,
+            address,
+            enable_ip_forwarding: vm.enable_ip_forwarding,
+            ip_forward: ip_forward(&vm.sysctls, at.key("sysctls"), problems),
+        });
     }
     drafts
+}
+
+fn ip_forward(sysctls: &BTreeMap<String, String>, at: At<'_>, problems: &mut Vec<Problem>) -> bool {
+    for (name, value) in sysctls {
+        let span = at.key(name).span();
+        if name != IP_FORWARD {
+            let message = format!("the parameter {} cannot be set", quoted(name));
+            problems.push(
+                Problem::new(span, message).help(format!(
+                    "only `{IP_FORWARD}` can; for others: `fabctl exec vm/NAME -- sysctl -w …`"
+                )),
+            );
+        } else if !matches!(value.as_str(), "0" | "1") {
+            let message = format!("`{IP_FORWARD}` cannot be {}", quoted(value));
+            problems.push(Problem::new(span, message).help("write \"0\" or \"1\""));
+        }
+    }
+    sysctls.get(IP_FORWARD).is_some_and(|value| value == "1")
 }
 
 /// Gives the open addresses, and keeps the names of nodes and VMs apart.
@@ -61,7 +104,7 @@ pub(super) fn settle(
     problems: &mut Vec<Problem>,
 ) -> Vec<VirtualMachine> {
     let mut vms = vec![];
-    for Draft { name, at, subnet, address, enable_ip_forwarding } in drafts {
+    for Draft { name, at, subnet, address, enable_ip_forwarding, ip_forward } in drafts {
         if is_node(&name) {
             let message = format!("an AKS node called `{name}` exists already");
             problems.push(Problem::new(at.key("name").span(), message).help("give the VM another name"));
@@ -90,6 +133,7 @@ pub(super) fn settle(
                 secondary_blocks: vec![],
                 overlay: None,
             },
+            ip_forward,
         });
     }
     vms

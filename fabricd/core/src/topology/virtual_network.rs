@@ -13,7 +13,7 @@ use crate::spec::{
     LabSpec, lab, network_value::SubnetReference, problem::Problem, suggest::advice, tree::At,
 };
 
-/// The subnet that a VPN gateway needs, and that nothing else may be in.
+/// The subnet that a gateway needs, and that nothing else may be in.
 /// Source: Azure "About VPN Gateway configuration settings".
 pub(super) const GATEWAY_SUBNET: &str = "GatewaySubnet";
 
@@ -39,6 +39,7 @@ pub(super) fn managed_default(lab: &str, cluster: &str) -> VirtualNetwork {
             address_prefix: net("10.224.0.0/16"),
             route_table: None,
         }],
+        peerings: vec![],
     }
 }
 
@@ -56,7 +57,7 @@ pub(super) fn find_subnet(
     let network = &networks[virtual_network];
     if reference.subnet == GATEWAY_SUBNET {
         problems.push(
-            Problem::new(at.span(), format!("`{reference}` is for VPN gateways only"))
+            Problem::new(at.span(), format!("`{reference}` is for gateways only"))
                 .help("Azure refuses NICs of VMs and AKS nodes there; choose another subnet"),
         );
         return None;
@@ -103,7 +104,7 @@ fn virtual_network(
     let subnets: Vec<Subnet> = spec.subnets.iter().map(subnet).collect();
     let space = Space { at, prefixes: &prefixes, subnets: &subnets };
     space.check(spec, problems);
-    VirtualNetwork { name: spec.name.clone(), address_prefixes: prefixes, subnets }
+    VirtualNetwork { name: spec.name.clone(), address_prefixes: prefixes, subnets, peerings: vec![] }
 }
 
 fn subnet(spec: &lab::Subnet) -> Subnet {
@@ -130,12 +131,6 @@ impl Space<'_> {
             let at = self.at.key("subnets").item(index);
             names.claim(&subnet.name, at.key("name").span(), problems);
             resource_name::check(&subnet.name, 80, at.key("name"), problems);
-            if subnet.route_table.is_some() {
-                problems.push(
-                    Problem::new(at.key("routeTable").span(), "route tables of one's own are not built yet")
-                        .help("remove `routeTable`; a kubenet cluster attaches its own to its subnets"),
-                );
-            }
             self.subnet(subnet.address_prefix.0, at.key("addressPrefix"), problems);
         }
         let blocks: Vec<Ipv4Net> = self.subnets.iter().map(|subnet| subnet.address_prefix).collect();

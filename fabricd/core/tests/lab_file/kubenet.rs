@@ -58,7 +58,7 @@ fn the_route_table_has_a_route_for_each_node() {
         .routes
         .iter()
         .map(|route| {
-            let UserNextHop::VirtualAppliance(address) = route.next_hop;
+            let UserNextHop::VirtualAppliance(address) = route.next_hop else { panic!("{route:?}") };
             format!("{} {} {address}", route.name, route.address_prefix)
         })
         .collect();

@@ -7,5 +7,6 @@ mod network_plugins;
 mod pool_ranges;
 mod properties;
 mod schema;
+mod standing;
 mod text;
 mod topologies;

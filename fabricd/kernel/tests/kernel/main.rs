@@ -10,6 +10,7 @@ mod objects;
 mod ordinary_user;
 mod packets;
 mod processes;
+mod routing;
 mod scale;
 
 use libtest_mimic::{Arguments, Failed, Trial};
@@ -26,6 +27,7 @@ fn main() {
         objects::trials(),
         differences::trials(),
         packets::trials(),
+        routing::trials(),
         processes::trials(),
         isolation::trials(),
         doctor::trials(),

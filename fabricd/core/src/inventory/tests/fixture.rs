@@ -7,9 +7,9 @@ use crate::{
     address_plan::{MaxSurge, Mode},
     name::LabName,
     topology::{
-        AgentPool, Machine, ManagedCluster, NetworkInterface, NetworkPlugin, Node, Pod, RouteTable, Site,
-        Subnet, SubnetIndex, Topology, UserNextHop, UserRoute, VirtualMachine, VirtualNetwork,
-        VirtualNetworkGateway,
+        AgentPool, GatewayType, Machine, ManagedCluster, NetworkInterface, NetworkPlugin, Node, Pod,
+        RouteTable, Site, Subnet, SubnetIndex, Topology, UserNextHop, UserRoute, VirtualMachine,
+        VirtualNetwork, VirtualNetworkGateway,
     },
 };
 
@@ -75,6 +75,7 @@ pub fn topology() -> Topology {
         nodes: vec![Node {
             name: node,
             pool: 0,
+            kubernetes_version: "1.30".into(),
             nic: nic([10, 224, 0, 4], true),
             pod_cidr: "10.244.0.0/24".parse().ok(),
         }],
@@ -100,6 +101,7 @@ pub fn topology() -> Topology {
                 subnet("aks-subnet", "10.224.0.0/16", Some(0)),
                 subnet("GatewaySubnet", "10.225.0.0/27", None),
             ],
+            peerings: vec![],
         }],
         route_tables: vec![RouteTable {
             name: "aks-routetable".into(),
@@ -108,10 +110,12 @@ pub fn topology() -> Topology {
                 address_prefix: "10.244.0.0/24".parse().unwrap(),
                 next_hop: UserNextHop::VirtualAppliance(Ipv4Addr::new(10, 224, 0, 4)),
             }],
+            disable_bgp_route_propagation: false,
             managed_by: Some("aks".into()),
         }],
         virtual_network_gateways: vec![VirtualNetworkGateway {
             name: "vpn".into(),
+            gateway_type: GatewayType::Vpn,
             subnet: SubnetIndex { virtual_network: 0, subnet: 1 },
             private_ip_address: Ipv4Addr::new(10, 225, 0, 4),
         }],
@@ -121,7 +125,11 @@ pub fn topology() -> Topology {
             gateway: 0,
             machines: vec![Machine { name: "server".into(), address: Ipv4Addr::new(10, 1, 2, 3) }],
         }],
-        virtual_machines: vec![VirtualMachine { name: "device".into(), nic: nic([10, 224, 1, 2], false) }],
+        virtual_machines: vec![VirtualMachine {
+            name: "device".into(),
+            nic: nic([10, 224, 1, 2], false),
+            ip_forward: false,
+        }],
         managed_clusters: vec![cluster],
     }
 }
