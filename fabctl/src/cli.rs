@@ -7,8 +7,8 @@ use clap::{ArgAction, Args, Parser, Subcommand};
 use crate::{
     exit,
     verb::{
-        apply, completion, daemon, delete, describe, doctor, effective_routes, exec, expect, get, learn,
-        next_hop, ping, run, tcpdump, validate, version,
+        apply, completion, daemon, delete, describe, diff, doctor, effective_routes, exec, expect, get,
+        learn, next_hop, nodes, ping, plan, run, tcpdump, validate, verify, version,
     },
 };
 
@@ -66,10 +66,16 @@ impl Global {
 #[derive(Debug, Subcommand)]
 enum Verb {
     Apply(apply::Apply),
+    Diff(diff::Diff),
     Validate(validate::Validate),
+    Verify(verify::Verify),
+    Plan(plan::Plan),
     Delete(delete::Delete),
     Get(get::Get),
     Describe(describe::Describe),
+    Scale(nodes::Scale),
+    Upgrade(nodes::Upgrade),
+    Restart(nodes::Restart),
     EffectiveRoutes(effective_routes::EffectiveRoutes),
     NextHop(next_hop::NextHop),
     Ping(ping::Ping),
@@ -90,10 +96,16 @@ impl Cli {
         let global = &self.global;
         match self.verb {
             Verb::Apply(verb) => verb.run(global).await,
+            Verb::Diff(verb) => verb.run(global).await,
             Verb::Validate(verb) => verb.run(),
+            Verb::Verify(verb) => verb.run(global).await,
+            Verb::Plan(verb) => verb.run(),
             Verb::Delete(verb) => verb.run(global).await,
             Verb::Get(verb) => verb.run(global).await,
             Verb::Describe(verb) => verb.run(global).await,
+            Verb::Scale(verb) => verb.run(global).await,
+            Verb::Upgrade(verb) => verb.run(global).await,
+            Verb::Restart(verb) => verb.run(global).await,
             Verb::EffectiveRoutes(verb) => verb.run(global).await,
             Verb::NextHop(verb) => verb.run(global).await,
             Verb::Ping(verb) => verb.run(global).await,

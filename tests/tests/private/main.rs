@@ -1,6 +1,7 @@
 //! A private daemon, as any user starts one: labs on the real kernel, seen by the command line.
 
 mod capture;
+mod changes;
 mod documents;
 mod exec;
 mod files;
@@ -19,6 +20,7 @@ fn main() -> ExitCode {
     tests.extend(reachability::TESTS);
     tests.extend(questions::TESTS);
     tests.extend(capture::TESTS);
+    tests.extend(changes::TESTS);
     tests.extend(exec::TESTS);
     tests.extend(files::TESTS);
     tests.extend(lifetime::TESTS);

@@ -1,9 +1,12 @@
 //! Lab files from the outside: what comes of good ones, and what is said about bad ones.
 
+mod address_plan;
 mod diagnostics;
 mod kubenet;
 mod network_plugins;
+mod pool_ranges;
 mod properties;
 mod schema;
+mod standing;
 mod text;
 mod topologies;
