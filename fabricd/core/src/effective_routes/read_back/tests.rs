@@ -6,7 +6,7 @@ use super::*;
 use crate::{
     blueprint,
     effective_routes::next_hop::{self, Answer},
-    kernel::{Decision, Machine, Routing},
+    kernel::{Decision, Machine, Packet, Routing},
     object::NextHop as KernelHop,
     spec::{self, Source},
     target,
@@ -50,15 +50,31 @@ impl World {
         by_hand: impl FnOnce(&mut Vec<Route>),
     ) -> (Vec<Row>, Answer) {
         let behind = target::network_interface(&self.topology, "default", target).unwrap();
-        let reader = Reader::new(&self.topology, &self.blueprint, behind.vm, behind.nic);
+        let reader = Reader::new(&self.topology, &self.blueprint, &behind);
         let mut routes = self.routes(reader.host());
         by_hand(&mut routes);
         let destination = target::address(&self.topology, "default", destination).unwrap();
         let packet = next_hop::packet(&behind, destination).unwrap();
-        // The rules of a host: what comes from the VM asks these tables, in this order.
-        let decision = [2, 3, MAIN_TABLE].into_iter().find_map(|table| decide(&routes, table, destination));
+        let mut tables = self.tables(reader.host(), &packet).into_iter();
+        let decision = tables.find_map(|table| decide(&routes, table, destination));
         let routing = Routing { routes, decisions: vec![decision.unwrap_or(Decision::NoRoute)] };
         (reader.rows(&routing.routes), next_hop::next_hop(&reader, &behind, &routing, &packet))
+    }
+}
+
+impl World {
+    /// The tables that the host's rules have a packet looked up in, in their order.
+    fn tables(&self, host: &Place, packet: &Packet) -> Vec<u32> {
+        let rule = |part: &blueprint::Part| match &part.object {
+            Object::Rule(rule) => Some(rule.clone()),
+            _ => None,
+        };
+        // Keys of rules are in the order of their priority.
+        let rules = self.blueprint.places[host].values().filter_map(rule).filter(|rule| {
+            rule.input.as_ref().is_none_or(|input| *input == packet.input)
+                && rule.from.is_none_or(|from| from.contains(&IpAddr::V4(packet.source)))
+        });
+        rules.map(|rule| rule.table).chain([MAIN_TABLE]).collect()
     }
 }
 
@@ -263,6 +279,42 @@ fn what_no_effective_route_decides_is_told_apart() {
     Platform | Platform Route | 168.63.129.16/32 | networkInterface/db
     decided before the NIC's effective routes, which are all that Network Watcher knows: there it is Internet by 0.0.0.0/0
     ");
+}
+
+#[test]
+fn pods_in_a_subnet_of_their_own_go_by_its_route_table() {
+    let text = include_str!("../../../../../labs/pod-subnet/lab.yaml");
+    let table = |name: &str| {
+        format!(
+            "- {{name: {name}, routes: [{{name: r, addressPrefix: 10.243.0.0/24, nextHopType: None}}]}}\n"
+        )
+    };
+    let text = text
+        .replace(
+            "    addressPrefix: 10.240.0.0/16\n",
+            "    addressPrefix: 10.240.0.0/16\n    routeTable: nodes\n",
+        )
+        .replace(
+            "    addressPrefix: 10.241.0.0/16\n",
+            "    addressPrefix: 10.241.0.0/16\n    routeTable: pods\n",
+        )
+        .replacen(
+            "managedClusters:\n",
+            &format!("routeTables:\n{}{}managedClusters:\n", table("nodes"), table("pods")),
+            1,
+        );
+    let world = World::of(&text);
+    let pod = &world.topology.managed_clusters[0].pods[0];
+    let node = &world.topology.managed_clusters[0].nodes[pod.node].name;
+    for (source, table) in [(&pod.name, "pods"), (node, "nodes")] {
+        let (rows, answer) = world.ask(source, "vm/db", |_| {});
+        assert_eq!(
+            rows.last().map(|row| row.origin.as_str()),
+            Some(format!("routeTable/{table}/r").as_str())
+        );
+        assert!(answer.route_table_id.ends_with(&format!("/routeTables/{table}")), "{answer:?}");
+        assert!(rows.iter().all(|row| row.active && row.source.is_some()));
+    }
 }
 
 #[test]
