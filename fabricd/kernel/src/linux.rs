@@ -12,7 +12,7 @@ use fabric_core::{
     plan::{Observed, Wave},
 };
 
-use crate::{execute, memory::Memory, namespace, observe, ruleset::Loaders};
+use crate::{execute, memory::Memory, namespace, observe, procfs::Procfs, ruleset::Loaders};
 
 /// The kernel of this machine, with the namespaces that are named in one directory.
 #[derive(Debug)]
@@ -20,6 +20,7 @@ pub struct LinuxKernel {
     pub(crate) directory: PathBuf,
     pub(crate) loaders: Loaders,
     pub(crate) memory: Memory,
+    pub(crate) procfs: Procfs,
     machine: Machine,
 }
 
@@ -37,8 +38,9 @@ impl LinuxKernel {
             .map_err(|e| KernelError::new(format!("cannot prepare {}", netns_dir.display()), e))?;
         let machine = in_new_namespace(|| Ok(probe()))
             .map_err(|e| KernelError::new("cannot make a network namespace", e))?;
+        let procfs = Procfs::open().map_err(|e| KernelError::new("cannot open /proc", e))?;
         let (loaders, memory) = (Loaders::find(), Memory::default());
-        Ok(Self { directory: netns_dir, loaders, memory, machine })
+        Ok(Self { directory: netns_dir, loaders, memory, procfs, machine })
     }
 }
 

@@ -13,6 +13,13 @@ pub(crate) struct Refusal {
     sentence: Option<String>,
 }
 
+impl Refusal {
+    /// Whether it says that there is no such thing, or not the link that it would be on.
+    pub(super) fn says_absent(&self) -> bool {
+        matches!(self.errno, libc::ENOENT | libc::ENODEV)
+    }
+}
+
 impl std::error::Error for Refusal {}
 
 impl fmt::Display for Refusal {
@@ -91,10 +98,10 @@ impl Batch {
         socket.send(&datagram)?;
 
         let mut refused = Vec::new();
-        let mut buffer = vec![0; 16 * 1024];
+        let mut buffer = Vec::with_capacity(16 * 1024);
         loop {
-            let length = socket.receive(&mut buffer)?;
-            for answer in answers(&buffer[..length]) {
+            socket.receive(&mut buffer)?;
+            for answer in answers(&buffer) {
                 let index = answer.sequence.wrapping_sub(first) as usize;
                 let Some(&(_, tag)) = messages.get(index) else { continue };
                 if let Some(refusal) = answer.refusal {
