@@ -173,9 +173,14 @@ fn of_other_table(reader: &Reader<'_>, route: &Route, effective: Option<&Route>)
         route_table_id: route_table_id.to_owned(),
         address_prefix,
         origin: reader.origin(route),
-        notes: vec![format!(
-            "decided before the NIC's effective routes, which are all that Network Watcher knows: {watcher}"
-        )],
+        notes: vec![match next_hop_type {
+            NextHopType::Effective(_) => {
+                format!("table {} of the host decides, no effective route", route.table)
+            }
+            NextHopType::RoutingDomain | NextHopType::Platform => format!(
+                "decided before the NIC's effective routes, which are all that Network Watcher knows: {watcher}"
+            ),
+        }],
     }
 }
 
