@@ -3,9 +3,9 @@
 use std::{collections::BTreeSet, sync::Arc, time::Instant};
 
 use fabric_core::{
-    blueprint::{self, Blueprint},
-    fault::{FaultError, Faults},
-    kernel::{Kernel, KernelError, Machine},
+    blueprint::Blueprint,
+    fault::FaultError,
+    kernel::{Kernel, KernelError},
     name::LabName,
     place::Place,
     plan::{self, Action, Plan},
@@ -14,8 +14,8 @@ use fabric_core::{
 };
 use tokio::sync::{mpsc, watch};
 
-use super::{Lab, OpenPlaces, ReconcileError, reconcile, reconcile::carry_out};
-use crate::ledger::{Design, Intent, Ledger, LedgerError};
+use super::{Lab, ReconcileError, goal::Goal, reconcile, reconcile::carry_out};
+use crate::ledger::{Intent, Ledger, LedgerError};
 
 /// What can be done to a lab.
 #[derive(Debug)]
@@ -138,15 +138,6 @@ impl From<KernelError> for ChangeError {
     fn from(error: KernelError) -> Self {
         Self::Refused(error.into())
     }
-}
-
-/// What a lab shall become.
-pub(super) struct Goal {
-    pub sources: Vec<Source>,
-    pub topology: Arc<Topology>,
-    pub faults: Faults,
-    pub blueprint: Arc<Blueprint>,
-    pub owned: Arc<Blueprint>,
 }
 
 /// What changes one lab, one change after the other.
@@ -340,47 +331,6 @@ impl<K: Kernel> Worker<K> {
     /// The lab, which must be there.
     pub(super) fn running(&self) -> Result<Arc<Lab>, ChangeError> {
         self.publish.borrow().clone().ok_or_else(|| ChangeError::NotFound(self.name.clone()))
-    }
-}
-
-impl Goal {
-    /// What files that were resolved to `topology` ask for, with those of `faults` that are still of something.
-    pub fn new(sources: Vec<Source>, topology: Arc<Topology>, faults: Faults, machine: Machine) -> Self {
-        let whole = blueprint::draw(&topology, machine);
-        let faults = faults.kept(&whole);
-        let (blueprint, owned) = if faults.is_empty() {
-            let whole = Arc::new(whole);
-            (whole.clone(), whole)
-        } else {
-            let mut faulty = whole.clone();
-            faults.act_on(&mut faulty);
-            let owned = Faults::owned(&faulty, whole);
-            (Arc::new(faulty), Arc::new(owned))
-        };
-        Self { sources, topology, faults, blueprint, owned }
-    }
-
-    /// What it is made from.
-    pub fn design(&self) -> Design {
-        let standing = Standing::of(&self.topology);
-        Design { sources: self.sources.clone(), standing, faults: self.faults.clone() }
-    }
-
-    /// The lab that it has become.
-    pub fn reached(self, generation: u64, open_places: OpenPlaces) -> Lab {
-        let Self { sources, topology, faults, blueprint, owned } = self;
-        Lab { generation, sources, topology, faults, blueprint, owned, open_places }
-    }
-
-    /// What the lab is already.
-    pub fn of(lab: &Lab) -> Self {
-        Self {
-            sources: lab.sources.clone(),
-            topology: lab.topology.clone(),
-            faults: lab.faults.clone(),
-            blueprint: lab.blueprint.clone(),
-            owned: lab.owned.clone(),
-        }
     }
 }
 

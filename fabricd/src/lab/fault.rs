@@ -7,10 +7,7 @@ use fabric_core::{
 };
 use tokio::sync::mpsc;
 
-use super::{
-    ChangeError,
-    change::{Goal, Worker},
-};
+use super::{ChangeError, change::Worker, goal::Goal};
 
 /// What came of a change of a fault.
 #[derive(Clone, Debug, PartialEq, Eq)]

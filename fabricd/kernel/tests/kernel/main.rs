@@ -4,6 +4,7 @@
 
 mod differences;
 mod doctor;
+mod faults;
 mod isolation;
 mod lab;
 mod objects;
@@ -25,6 +26,7 @@ fn main() {
     }
     let trials = [
         objects::trials(),
+        faults::trials(),
         differences::trials(),
         packets::trials(),
         processes::trials(),
@@ -39,7 +41,7 @@ fn main() {
 
 /// Skips, aloud, what this machine's kernel cannot do.
 fn unless_impossible(trial: Trial) -> Trial {
-    let impossible = trial.name() == objects::NEEDS_NETEM && !lab::kernel().machine().netem;
+    let impossible = trial.name() == faults::NEEDS_NETEM && !lab::kernel().machine().netem;
     if impossible {
         eprintln!("skipped: {}: this kernel has no netem (CONFIG_NET_SCH_NETEM)", trial.name());
     }
