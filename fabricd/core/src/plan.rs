@@ -12,7 +12,7 @@ use std::{
 use ipnet::IpNet;
 
 use crate::{
-    blueprint::Blueprint,
+    blueprint::{Blueprint, Part},
     name::IfName,
     object::{Key, NextHop, Object},
     place::Place,
@@ -23,6 +23,53 @@ use crate::{
 pub struct Observed {
     /// Every place that exists, with its objects.
     pub places: BTreeMap<Place, BTreeMap<Key, Object>>,
+}
+
+impl Observed {
+    /// What the kernel has if it has just what `blueprint` says.
+    pub fn of(blueprint: &Blueprint) -> Self {
+        let objects = |parts: &BTreeMap<Key, Part>| {
+            parts.iter().map(|(key, part)| (key.clone(), part.object.clone())).collect()
+        };
+        let places = blueprint.places.iter();
+        Self { places: places.map(|(place, parts)| (place.clone(), objects(parts))).collect() }
+    }
+
+    /// Whether `places` are as `wanted` has them, as far as [`crate::kernel::Kernel::observe_places`] tells:
+    /// veth pairs are not looked at, nor what ages by itself, nor what somebody has added.
+    pub fn agrees(&self, wanted: &Blueprint, places: &BTreeSet<Place>) -> bool {
+        let apart = |object: &Object| object.is_seed() || matches!(object, Object::Veth(_));
+        places.iter().all(|place| match (self.places.get(place), wanted.places.get(place)) {
+            (None, None) => true,
+            (Some(have), Some(want)) => want
+                .iter()
+                .filter(|(_, part)| !apart(&part.object))
+                .all(|(key, part)| have.get(key) == Some(&part.object)),
+            _ => false,
+        })
+    }
+}
+
+/// The places in which two blueprints differ, with the far ends of the veth pairs that do.
+pub fn changed_places(before: &Blueprint, after: &Blueprint) -> BTreeSet<Place> {
+    let mut changed = BTreeSet::new();
+    let nothing = BTreeMap::new();
+    for place in before.places.keys().chain(after.places.keys()) {
+        let had = before.places.get(place).unwrap_or(&nothing);
+        let has = after.places.get(place).unwrap_or(&nothing);
+        let differs = |one: &BTreeMap<Key, Part>, other: &BTreeMap<Key, Part>| {
+            let parts =
+                one.iter().filter(|(key, part)| other.get(key).map(|it| &it.object) != Some(&part.object));
+            parts.map(|(_, part)| part.object.clone()).collect::<Vec<_>>()
+        };
+        for object in differs(had, has).into_iter().chain(differs(has, had)) {
+            changed.insert(place.clone());
+            if let Object::Veth(veth) = object {
+                changed.insert(veth.peer.place);
+            }
+        }
+    }
+    changed
 }
 
 /// What is done with an object.

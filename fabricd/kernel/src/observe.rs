@@ -3,7 +3,7 @@
 //! Left out is what the kernel puts there by itself and what no blueprint could say.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
     io,
     sync::{
         Mutex, PoisonError,
@@ -37,8 +37,7 @@ use crate::{
 
 /// Everything that the lab's namespaces hold.
 pub(crate) fn lab(kernel: &LinuxKernel, lab: &LabName) -> Result<Observed, KernelError> {
-    let places = namespace::list(&kernel.directory, lab)
-        .map_err(|e| KernelError::new(format!("cannot list {}", kernel.directory.display()), e))?;
+    let places = list(kernel, lab)?;
     let seen = all(kernel, &places)?;
     let veths = veths(kernel, &places, &seen)
         .map_err(|e| KernelError::new("cannot find the other ends of the veth pairs", e))?;
@@ -53,6 +52,26 @@ pub(crate) fn lab(kernel: &LinuxKernel, lab: &LabName) -> Result<Observed, Kerne
         objects.insert(Key::Link(veth.link.name.clone()), Object::Veth(veth));
     }
     Ok(observed)
+}
+
+/// What some of the lab's namespaces hold, without veth pairs.
+pub(crate) fn places(
+    kernel: &LinuxKernel,
+    lab: &LabName,
+    wanted: &BTreeSet<Place>,
+) -> Result<Observed, KernelError> {
+    let mut places = list(kernel, lab)?;
+    places.retain(|(place, _)| wanted.contains(place));
+    let seen = all(kernel, &places)?.into_iter().map(|seen| {
+        let objects = seen.objects.into_iter().map(|object| (object.key(), object));
+        objects.collect()
+    });
+    Ok(Observed { places: places.into_iter().map(|(place, _)| place).zip(seen).collect() })
+}
+
+fn list(kernel: &LinuxKernel, lab: &LabName) -> Result<Vec<(Place, String)>, KernelError> {
+    namespace::list(&kernel.directory, lab)
+        .map_err(|e| KernelError::new(format!("cannot list {}", kernel.directory.display()), e))
 }
 
 /// What one namespace holds.

@@ -4,6 +4,7 @@
 mod daemon_service;
 mod fault_service;
 mod lab_service;
+mod network_service;
 mod probe_service;
 mod status;
 
@@ -12,7 +13,8 @@ use std::{path::PathBuf, sync::Arc};
 use fabric_core::kernel::Kernel;
 use fabric_proto::v1::{
     daemon_service_server::DaemonServiceServer, fault_service_server::FaultServiceServer,
-    lab_service_server::LabServiceServer, probe_service_server::ProbeServiceServer,
+    lab_service_server::LabServiceServer, network_service_server::NetworkServiceServer,
+    probe_service_server::ProbeServiceServer,
 };
 use tokio::sync::Notify;
 use tonic::transport::{Server, server::Router};
@@ -48,6 +50,7 @@ pub async fn router<K: Kernel>(
     health.set_serving::<LabServiceServer<lab_service::LabApi<K>>>().await;
     health.set_serving::<ProbeServiceServer<probe_service::ProbeApi<K>>>().await;
     health.set_serving::<FaultServiceServer<fault_service::FaultApi<K>>>().await;
+    health.set_serving::<NetworkServiceServer<network_service::NetworkApi<K>>>().await;
     health.set_serving::<DaemonServiceServer<daemon_service::DaemonApi<K>>>().await;
     let reflection = tonic_reflection::server::Builder::configure()
         .register_encoded_file_descriptor_set(fabric_proto::FILE_DESCRIPTOR_SET)
@@ -59,6 +62,7 @@ pub async fn router<K: Kernel>(
         netns_dir: about.netns_dir.clone(),
     });
     let faults = FaultServiceServer::new(fault_service::FaultApi { registry: registry.clone() });
+    let network = NetworkServiceServer::new(network_service::NetworkApi { registry: registry.clone() });
     let daemon = DaemonServiceServer::new(daemon_service::DaemonApi { registry, about, stop });
     Ok(Server::builder()
         .add_service(health_service)
@@ -66,5 +70,6 @@ pub async fn router<K: Kernel>(
         .add_service(labs.max_decoding_message_size(MESSAGE_MAX).max_encoding_message_size(usize::MAX))
         .add_service(probes)
         .add_service(faults)
+        .add_service(network)
         .add_service(daemon))
 }

@@ -8,6 +8,7 @@ use tonic::{Code, Status};
 use crate::{
     lab::{ChangeError, SelectError},
     probe::CaptureError,
+    question::QuestionError,
 };
 
 /// An error that a client can be told.
@@ -30,7 +31,9 @@ impl ToStatus for TargetError {
     fn to_status(&self) -> Status {
         let code = match self {
             Self::NotFound { .. } => Code::NotFound,
-            Self::Ambiguous { .. } | Self::NoAddress(_) => Code::InvalidArgument,
+            Self::Ambiguous { .. } | Self::NoAddress(_) | Self::NoNetworkInterface(_) => {
+                Code::InvalidArgument
+            }
         };
         Status::new(code, self.to_string())
     }
@@ -76,6 +79,16 @@ impl ToStatus for CaptureError {
             Self::Target(error) => error.to_status(),
             Self::Interface(_) | Self::Places | Self::Format => Status::invalid_argument(self.to_string()),
             Self::Start(_) => Status::internal(chain(self)),
+        }
+    }
+}
+
+impl ToStatus for QuestionError {
+    fn to_status(&self) -> Status {
+        match self {
+            Self::Target(error) => error.to_status(),
+            Self::Destination(_) => Status::invalid_argument(self.to_string()),
+            Self::Kernel(_) => Status::internal(chain(self)),
         }
     }
 }

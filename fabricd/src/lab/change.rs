@@ -8,13 +8,17 @@ use fabric_core::{
     kernel::{Kernel, KernelError},
     name::LabName,
     place::Place,
-    plan::{self, Action, Plan},
+    plan::{self, Action, Observed, Plan},
     spec::{self, Diagnostic, Source, edit::EditError},
-    topology::{Rollout, Standing, Topology},
+    topology::{Rollout, Standing},
 };
 use tokio::sync::{mpsc, watch};
 
-use super::{Lab, ReconcileError, goal::Goal, reconcile, reconcile::carry_out};
+use super::{
+    Lab, ReconcileError,
+    goal::Goal,
+    reconcile::{self, carry_out, reconcile},
+};
 use crate::ledger::{Intent, Ledger, LedgerError};
 
 /// What can be done to a lab.
@@ -140,6 +144,15 @@ impl From<KernelError> for ChangeError {
     }
 }
 
+/// What a plan was made from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Seen {
+    /// All that the kernel has.
+    All,
+    /// What it has if nobody has touched it.
+    Nothing,
+}
+
 /// What changes one lab, one change after the other.
 pub(super) struct Worker<K> {
     pub kernel: Arc<K>,
@@ -184,21 +197,28 @@ impl<K: Kernel> Worker<K> {
             },
         };
         let nothing = Blueprint::default();
-        let owned = before.as_ref().map_or(&nothing, |lab| &*lab.owned);
-        let plan = plan::between(&self.kernel.observe(&self.name)?, owned, &goal.blueprint);
+        let (owned, have) =
+            before.as_ref().map_or((&nothing, &nothing), |lab| (&*lab.owned, &*lab.blueprint));
+        let created = before.is_none();
+        let same = before.as_ref().is_some_and(|lab| says_the_same(&lab.sources, &goal.sources));
+        // The same files again are a wish to have it mended; other files are a wish for the difference.
+        let seen = if same || created || dry_run { Seen::All } else { Seen::Nothing };
+        let observed = match seen {
+            Seen::All => self.kernel.observe(&self.name)?,
+            Seen::Nothing => Observed::of(have),
+        };
+        let plan = plan::between(&observed, owned, &goal.blueprint);
         let planned = planned(&plan, dry_run);
         if dry_run {
             return Ok(planned);
         }
         let _ = caller.try_send(planned);
-        let created = before.is_none();
-        let same = before.as_ref().is_some_and(|lab| says_the_same(&lab.sources, &goal.sources));
         if plan.is_empty() && same {
             let generation = before.as_ref().map_or(0, |lab| lab.generation);
             let milliseconds = milliseconds_since(begun);
             return Ok(ChangeEvent::Applied { generation, changed: false, created, milliseconds });
         }
-        let generation = self.reach(goal, plan, before, caller)?;
+        let generation = self.reach(goal, (plan, seen), before, caller)?;
         Ok(ChangeEvent::Applied {
             generation,
             changed: true,
@@ -226,7 +246,7 @@ impl<K: Kernel> Worker<K> {
     pub(super) fn reach(
         &self,
         goal: Goal,
-        plan: Plan,
+        (plan, seen): (Plan, Seen),
         before: Option<Arc<Lab>>,
         caller: &Caller,
     ) -> Result<u64, ChangeError> {
@@ -247,7 +267,11 @@ impl<K: Kernel> Worker<K> {
             let _ = caller.try_send(ChangeEvent::Progress(done, total));
         };
         self.open_places.send_replace(places(&goal.blueprint));
-        let result = carry_out(&*self.kernel, &self.name, plan, owned, &goal.blueprint, &progress);
+        let (kernel, wanted) = (&*self.kernel, &*goal.blueprint);
+        let result = match seen {
+            Seen::All => carry_out(kernel, &self.name, plan, owned, wanted, &progress),
+            Seen::Nothing => reconcile::change(kernel, &self.name, &plan, owned, wanted, &progress),
+        };
         if let Err(error) = result {
             return Err(self.go_back(&goal.owned, before.as_deref(), error));
         }

@@ -247,3 +247,34 @@ async fn after_a_crash_a_lab_is_whole_or_gone_as_the_ledger_says() {
         });
     }
 }
+
+#[tokio::test]
+async fn what_was_not_thought_to_be_there_is_mended_on_the_way() {
+    let (before, after) = (drawn(KUBENET), drawn(&changed()));
+    // What the change makes on a link that stays.
+    let made = after.places.iter().flat_map(|(place, parts)| parts.iter().map(move |part| (place, part)));
+    let (place, (key, part)) = made
+        .filter(|(place, (key, _))| before.places.contains_key(place) && !before.has(place, key))
+        .find(|(place, (_, part))| {
+            let on = part.object.needs_link();
+            on.is_some_and(|link| before.has(place, &Key::Link(link.clone())))
+        })
+        .expect("something new in an old place");
+    let link = part.object.needs_link().expect("its link").clone();
+
+    let registry = Registry::new(Arc::new(FakeKernel::new()), Ledger::none());
+    apply(&registry, KUBENET).await.unwrap();
+    registry.kernel().by_hand(|places| {
+        places.get_mut(place).unwrap().insert(key.clone(), part.object.clone());
+    });
+    assert!(apply(&registry, &changed()).await.unwrap().1, "it is in the way");
+    assert_eq!(settled(registry.kernel()), without_seeds(&after));
+
+    apply(&registry, KUBENET).await.unwrap();
+    registry.kernel().by_hand(|places| {
+        let objects = places.get_mut(place).unwrap();
+        objects.retain(|key, object| *key != Key::Link(link.clone()) && object.needs_link() != Some(&link));
+    });
+    assert!(apply(&registry, &changed()).await.unwrap().1, "its link is missing");
+    assert_eq!(settled(registry.kernel()), without_seeds(&after));
+}

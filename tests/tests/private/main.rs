@@ -2,6 +2,7 @@
 
 mod capture;
 mod changes;
+mod compare;
 mod documents;
 mod exec;
 mod faults;
@@ -9,6 +10,7 @@ mod files;
 mod lifetime;
 mod looks_like_aks;
 mod looks_like_azure_cni;
+mod questions;
 mod reachability;
 
 use std::process::ExitCode;
@@ -18,6 +20,7 @@ fn main() -> ExitCode {
     tests.extend(looks_like_aks::TESTS);
     tests.extend(looks_like_azure_cni::TESTS);
     tests.extend(reachability::TESTS);
+    tests.extend(questions::TESTS);
     tests.extend(capture::TESTS);
     tests.extend(changes::TESTS);
     tests.extend(exec::TESTS);
@@ -25,6 +28,7 @@ fn main() -> ExitCode {
     tests.extend(files::TESTS);
     tests.extend(lifetime::TESTS);
     tests.extend(documents::TESTS);
+    tests.extend(compare::TESTS);
     let skipped = if *faults::NETEM { None } else { Some(("this kernel has no netem", faults::NETEM_TESTS)) };
     if skipped.is_none() {
         tests.extend(faults::NETEM_TESTS);

@@ -22,13 +22,12 @@ use crate::{
     topology::{NetworkInterface, Topology},
 };
 
-/// The host's end of the link to its VM: the VM's port of the virtual switch.
-pub const PORT: &str = "vm0";
-
 /// Everything to the VM.
 const TO_THE_VM: u32 = 1;
 /// Platform addresses, which are no effective routes and which no user route can change.
-const TO_THE_PLATFORM: u32 = 2;
+pub(crate) const TO_THE_PLATFORM: u32 = 2;
+/// Effective routes of the pods' subnet, where it has another route table than the NIC's.
+pub(crate) const OF_THE_PODS: u32 = 5;
 
 /// Draws the host under the VM `name` at `vm`, and the VM's `eth0`.
 pub fn draw(
@@ -80,11 +79,28 @@ pub fn draw(
     let effective = effective_routes::effective_routes(topology, nic.subnet);
     let own = Some((nic.private_ip_address, &to_the_vm));
     links.routes(blueprint, &place, effective.into_iter(), MAIN_TABLE, own);
+
+    // Pods in a subnet of their own go by its route table, not by that of the NIC's (AKS
+    // "configure-azure-cni-dynamic-ip-allocation": separate VNet policies for pods).
+    let pods = topology.pod_subnet(vm).map(|index| (index, topology.subnet(index)));
+    let routes_of_nic = topology.subnet(nic.subnet).route_table;
+    if let Some((index, pods)) = pods.filter(|(_, pods)| pods.route_table != routes_of_nic) {
+        let effective = effective_routes::effective_routes(topology, index);
+        links.routes(blueprint, &place, effective.into_iter(), OF_THE_PODS, own);
+        let from = Some(IpNet::V4(pods.address_prefix));
+        let rule = Rule { priority: 24, input: Some(vm0.name.clone()), from, table: OF_THE_PODS };
+        blueprint.add(&place, &cause, Object::Rule(rule));
+    }
+}
+
+/// The host's end of the VM's NIC.
+pub(crate) fn vm_port() -> LinkRef {
+    LinkRef::fixed("vm0", 3)
 }
 
 /// The switch port: it has no address, and answers every ARP question of the VM with one MAC.
 fn port(blueprint: &mut Blueprint, place: &Place, cause: &Arc<str>, vm: &Place, name: &str) -> LinkRef {
-    let vm0 = LinkRef::fixed(PORT, 3);
+    let vm0 = vm_port();
     blueprint.add(
         place,
         cause,

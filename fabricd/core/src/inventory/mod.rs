@@ -9,7 +9,7 @@ mod cluster;
 mod fault;
 mod kind;
 mod kubernetes;
-mod resource_id;
+pub(crate) mod resource_id;
 
 use serde_json::Value;
 

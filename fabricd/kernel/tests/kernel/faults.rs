@@ -3,9 +3,10 @@
 use fabric_core::{
     fault::Impairment,
     object::{
-        LinkRef, Mac, NETEM_LIMIT, Neighbour, NeighbourKind, Netem, NextHop, NoConnectedRoute, Object, Route,
-        Rule, Sysctl, Up,
+        Mac, NETEM_LIMIT, Neighbour, NeighbourKind, Netem, NextHop, NoConnectedRoute, Object, Route, Rule,
+        Sysctl, Up,
     },
+    place::Place,
 };
 
 use crate::{

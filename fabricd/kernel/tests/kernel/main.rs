@@ -11,6 +11,7 @@ mod objects;
 mod ordinary_user;
 mod packets;
 mod processes;
+mod routing;
 mod scale;
 
 use fabric_core::kernel::Kernel;
@@ -29,6 +30,7 @@ fn main() {
         faults::trials(),
         differences::trials(),
         packets::trials(),
+        routing::trials(),
         processes::trials(),
         isolation::trials(),
         doctor::trials(),
