@@ -94,14 +94,14 @@ impl Connection {
         ProbeServiceClient::new(self.channel.clone()).max_decoding_message_size(ANSWER_MAX)
     }
 
-    /// Makes faults and lifts them.
-    pub fn faults(&self) -> FaultServiceClient<Channel> {
-        FaultServiceClient::new(self.channel.clone())
-    }
-
     /// Asks about the network.
     pub fn network(&self) -> NetworkServiceClient<Channel> {
         NetworkServiceClient::new(self.channel.clone())
+    }
+
+    /// Makes faults and lifts them.
+    pub fn faults(&self) -> FaultServiceClient<Channel> {
+        FaultServiceClient::new(self.channel.clone())
     }
 
     /// Asks about the daemon itself.

@@ -46,12 +46,12 @@ pub fn effective_routes(
     target: &str,
 ) -> Result<EffectiveRoutes, QuestionError> {
     let behind = target::network_interface(&lab.topology, namespace, target)?;
-    let reader = Reader::new(&lab.topology, &lab.blueprint, behind.vm, behind.nic);
+    let reader = Reader::new(&lab.topology, &lab.blueprint, &behind);
     let routing = kernel.routing(&lab.topology.lab, reader.host(), &[])?;
     Ok(EffectiveRoutes {
         network_interface: behind.vm.to_owned(),
         rows: reader.rows(&routing.routes),
-        notes: node_of_the_pod(&behind, "these are the routes").into_iter().collect(),
+        notes: node_of_the_pod(&reader, &behind, "these are the routes").into_iter().collect(),
     })
 }
 
@@ -69,14 +69,18 @@ pub fn next_hop(
     let behind = target::network_interface(&lab.topology, namespace, source)?;
     let destination = target::address(&lab.topology, namespace, destination)?;
     let packet = next_hop::packet(&behind, destination)?;
-    let reader = Reader::new(&lab.topology, &lab.blueprint, behind.vm, behind.nic);
+    let reader = Reader::new(&lab.topology, &lab.blueprint, &behind);
     let routing = kernel.routing(&lab.topology.lab, reader.host(), std::slice::from_ref(&packet))?;
     let mut answer = next_hop::next_hop(&reader, &behind, &routing, &packet);
-    answer.notes.splice(0..0, node_of_the_pod(&behind, "this is the next hop"));
+    answer.notes.splice(0..0, node_of_the_pod(&reader, &behind, "this is the next hop"));
     Ok(answer)
 }
 
-fn node_of_the_pod(behind: &BehindNic<'_>, this: &str) -> Option<String> {
-    let pod = behind.pod?;
-    Some(format!("pod {} is on node {}; {this} of that node's NIC", pod.name, behind.vm))
+fn node_of_the_pod(reader: &Reader<'_>, behind: &BehindNic<'_>, this: &str) -> Option<String> {
+    let name = &behind.pod?.name;
+    let of = reader.pod_subnet().map_or_else(
+        || "that node's NIC".to_owned(),
+        |subnet| format!("its pods' subnet {subnet}, which has a route table of its own"),
+    );
+    Some(format!("pod {name} is on node {}; {this} of {of}", behind.vm))
 }

@@ -21,7 +21,8 @@ use crate::{
 #[derive(Debug, Args)]
 #[command(after_long_help = "\
 Targets:
-  node/NAME, vm/NAME; for a, pod/a the NIC of the pod's node
+  node/NAME, vm/NAME; for a, pod/a the NIC of the pod's node, or the pods' subnet if that has a route
+  table of its own
 
 Examples:
   fabctl effective-routes node/aks-nodepool1-11743156-vmss000000

@@ -327,30 +327,6 @@ impl ProbeService for Canned {
 }
 
 #[tonic::async_trait]
-impl FaultService for Canned {
-    /// Says what it was asked; a target `again` is so already.
-    async fn change(
-        &self,
-        request: Request<ChangeFaultRequest>,
-    ) -> Result<Response<ChangeFaultResponse>, Status> {
-        let ChangeFaultRequest { target, change } = request.into_inner();
-        let Target { lab, namespace, name } = target.unwrap();
-        if name == "nowhere" {
-            return Err(Status::not_found("lab `kubenet` has no `nowhere`"));
-        }
-        let notes = if name == "underlay" { vec!["it is below the VNets".into()] } else { vec![] };
-        let changed = name != "again";
-        let subject = format!("{lab}:{namespace}:{name}");
-        Ok(Response::new(ChangeFaultResponse {
-            subject,
-            state: format!("{:?}", change.unwrap()),
-            changed,
-            notes,
-        }))
-    }
-}
-
-#[tonic::async_trait]
 impl NetworkService for Canned {
     /// Five rows, one of each look; the target is told back.
     async fn effective_routes(
@@ -421,6 +397,30 @@ impl NetworkService for Canned {
             }
             _ => answer("VirtualAppliance", "10.0.1.4", "/rt", "10.0.0.0/8", "routeTable/rt/all", notes),
         }
+    }
+}
+
+#[tonic::async_trait]
+impl FaultService for Canned {
+    /// Says what it was asked; a target `again` is so already.
+    async fn change(
+        &self,
+        request: Request<ChangeFaultRequest>,
+    ) -> Result<Response<ChangeFaultResponse>, Status> {
+        let ChangeFaultRequest { target, change } = request.into_inner();
+        let Target { lab, namespace, name } = target.unwrap();
+        if name == "nowhere" {
+            return Err(Status::not_found("lab `kubenet` has no `nowhere`"));
+        }
+        let notes = if name == "underlay" { vec!["it is below the VNets".into()] } else { vec![] };
+        let changed = name != "again";
+        let subject = format!("{lab}:{namespace}:{name}");
+        Ok(Response::new(ChangeFaultResponse {
+            subject,
+            state: format!("{:?}", change.unwrap()),
+            changed,
+            notes,
+        }))
     }
 }
 

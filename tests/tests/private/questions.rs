@@ -201,7 +201,7 @@ fn what_has_no_nic_is_refused() {
         assert!(error.contains("has no Azure network interface"), "{error}");
         session.fails(1, &["next-hop", target, "a"]);
     }
-    assert!(session.fails(1, &["effective-routes", "ap"]).contains("did you mean `app`?"));
+    assert!(session.fails(1, &["effective-routes", "apq"]).contains("did you mean `app`?"));
     assert!(session.fails(1, &["next-hop", "a", "224.0.0.1"]).contains("no address that Azure routes to"));
     assert!(session.fails(1, &["next-hop", "a", "underlay"]).contains("has no address of its own"));
     session.fails(64, &["next-hop", "a"]);

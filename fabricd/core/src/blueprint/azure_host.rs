@@ -19,7 +19,7 @@ use crate::{
         Sysctl, Up, Veth, VethPeer,
     },
     place::Place,
-    topology::{NetworkInterface, Topology},
+    topology::{NetworkInterface, SubnetIndex, Topology},
 };
 
 /// Everything to the VM.
@@ -28,6 +28,17 @@ const TO_THE_VM: u32 = 1;
 pub(crate) const TO_THE_PLATFORM: u32 = 2;
 /// Effective routes of the pods' subnet, where it has another route table than the NIC's.
 pub(crate) const OF_THE_PODS: u32 = 5;
+
+/// The subnet of the pods on the node at `vm`, where they go by another route table than the NIC (AKS
+/// "configure-azure-cni-dynamic-ip-allocation": separate VNet policies for pods).
+pub(crate) fn subnet_of_the_pods(
+    topology: &Topology,
+    vm: &Place,
+    nic: &NetworkInterface,
+) -> Option<SubnetIndex> {
+    let routes_of = |subnet| topology.subnet(subnet).route_table;
+    topology.pod_subnet(vm).filter(|pods| routes_of(*pods) != routes_of(nic.subnet))
+}
 
 /// Draws the host under the VM `name` at `vm`, and the VM's `eth0`.
 pub fn draw(
@@ -80,14 +91,10 @@ pub fn draw(
     let own = Some((nic.private_ip_address, &to_the_vm));
     links.routes(blueprint, &place, effective.into_iter(), MAIN_TABLE, own);
 
-    // Pods in a subnet of their own go by its route table, not by that of the NIC's (AKS
-    // "configure-azure-cni-dynamic-ip-allocation": separate VNet policies for pods).
-    let pods = topology.pod_subnet(vm).map(|index| (index, topology.subnet(index)));
-    let routes_of_nic = topology.subnet(nic.subnet).route_table;
-    if let Some((index, pods)) = pods.filter(|(_, pods)| pods.route_table != routes_of_nic) {
+    if let Some(index) = subnet_of_the_pods(topology, vm, nic) {
         let effective = effective_routes::effective_routes(topology, index);
         links.routes(blueprint, &place, effective.into_iter(), OF_THE_PODS, own);
-        let from = Some(IpNet::V4(pods.address_prefix));
+        let from = Some(IpNet::V4(topology.subnet(index).address_prefix));
         let rule = Rule { priority: 24, input: Some(vm0.name.clone()), from, table: OF_THE_PODS };
         blueprint.add(&place, &cause, Object::Rule(rule));
     }

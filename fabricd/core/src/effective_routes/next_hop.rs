@@ -22,7 +22,7 @@ use crate::{
     },
     inventory::resource_id::network_id,
     kernel::{Decision, Packet, Routing},
-    object::{MAIN_TABLE, NextHop, Route},
+    object::{NextHop, Route},
     target::BehindNic,
     topology::Topology,
 };
@@ -94,9 +94,9 @@ pub fn choose(routes: &[Route], table: u32, destination: Ipv4Addr) -> Option<&Ro
 
 /// What the kernel's decision means. `routing` holds the host's routes with the decision for `packet` alone.
 pub fn next_hop(reader: &Reader<'_>, source: &BehindNic<'_>, routing: &Routing, packet: &Packet) -> Answer {
-    let effective = choose(&routing.routes, MAIN_TABLE, packet.destination);
+    let effective = choose(&routing.routes, reader.number, packet.destination);
     let mut answer = match routing.decisions.first() {
-        Some(Decision::Route(route)) if route.table == MAIN_TABLE => of_row(reader, route),
+        Some(Decision::Route(route)) if route.table == reader.number => of_row(reader, route),
         Some(Decision::Route(route)) => of_other_table(reader, route, effective),
         // For these the kernel names no route. The one that it found says the same.
         Some(Decision::Dropped | Decision::Refused) => match effective {

@@ -8,10 +8,15 @@ use ipnet::{IpNet, Ipv4Net};
 
 use super::{EffectiveRoute, NextHop, RouteSource, effective_routes};
 use crate::{
-    blueprint::{Blueprint, azure_host::vm_port, underlay::RoutingDomain},
+    blueprint::{
+        Blueprint,
+        azure_host::{OF_THE_PODS, subnet_of_the_pods, vm_port},
+        underlay::RoutingDomain,
+    },
     object::{self, LinkRef, MAIN_TABLE, Object, PROTOCOL_BGP, Route},
     place::Place,
-    topology::{NetworkInterface, RouteTable, Topology},
+    target::BehindNic,
+    topology::{RouteTable, SubnetIndex, Topology},
 };
 
 /// One row of `az network nic show-effective-route-table`, read from the kernel.
@@ -68,27 +73,44 @@ impl fmt::Display for NextHopType {
     }
 }
 
-/// Reads routes of the host under one NIC.
+/// Reads routes of the host under one NIC: those of its subnet or, for pods in a subnet of their own with another
+/// route table, of that one.
 pub struct Reader<'a> {
     pub(super) topology: &'a Topology,
     pub(super) blueprint: &'a Blueprint,
     pub(super) host: Place,
     home: usize,
+    /// The kernel's number of the table with the effective routes.
+    pub(super) number: u32,
+    subnet: SubnetIndex,
     drawn: Vec<EffectiveRoute>,
     pub(super) table: Option<&'a RouteTable>,
 }
 
 impl<'a> Reader<'a> {
-    /// A reader for the NIC of the VM or node `vm`; `blueprint` is what the lab was made from.
-    pub fn new(topology: &'a Topology, blueprint: &'a Blueprint, vm: &str, nic: &NetworkInterface) -> Self {
+    /// A reader for what was named; `blueprint` is what the lab was made from.
+    pub fn new(topology: &'a Topology, blueprint: &'a Blueprint, behind: &BehindNic<'_>) -> Self {
+        let node = Place::Node { name: behind.vm.to_owned() };
+        let pod = behind.pod.filter(|pod| !pod.host_network);
+        let (number, subnet) = match pod.and_then(|_| subnet_of_the_pods(topology, &node, behind.nic)) {
+            Some(subnet) => (OF_THE_PODS, subnet),
+            None => (MAIN_TABLE, behind.nic.subnet),
+        };
         Self {
             topology,
             blueprint,
-            host: Place::Host { vm: vm.to_owned() },
-            home: nic.subnet.virtual_network,
-            drawn: effective_routes(topology, nic.subnet),
-            table: topology.subnet(nic.subnet).route_table.map(|table| &topology.route_tables[table]),
+            host: Place::Host { vm: behind.vm.to_owned() },
+            home: subnet.virtual_network,
+            number,
+            subnet,
+            drawn: effective_routes(topology, subnet),
+            table: topology.subnet(subnet).route_table.map(|table| &topology.route_tables[table]),
         }
+    }
+
+    /// The pods' own subnet, if it decides.
+    pub fn pod_subnet(&self) -> Option<&str> {
+        (self.number == OF_THE_PODS).then(|| self.topology.subnet(self.subnet).name.as_str())
     }
 
     /// The host's place, whose kernel is to be read.
@@ -99,14 +121,14 @@ impl<'a> Reader<'a> {
     /// All effective routes, of whatever routes the host has: the VNet, peerings, gateways, the internet and
     /// nowhere, then the user's, as captures of Azure show them.
     pub fn rows(&self, routes: &[Route]) -> Vec<Row> {
-        let main = || routes.iter().filter(|route| route.table == MAIN_TABLE);
+        let own = || routes.iter().filter(|route| route.table == self.number);
         let mut best: BTreeMap<IpNet, u32> = BTreeMap::new();
-        for route in main() {
+        for route in own() {
             let metric = best.entry(route.destination).or_insert(route.metric);
             *metric = route.metric.min(*metric);
         }
         let row = |route: &Route| self.row(route, best.get(&route.destination) == Some(&route.metric));
-        let mut rows: Vec<Row> = main().filter_map(row).collect();
+        let mut rows: Vec<Row> = own().filter_map(row).collect();
         rows.sort_by_key(|row| {
             let user = !matches!(row.source, Some(RouteSource::Default | RouteSource::VirtualNetworkGateway));
             (user, row.next_hop_type, row.address_prefix.prefix_len(), row.address_prefix, row.source)

@@ -1,12 +1,12 @@
-use std::net::IpAddr;
+mod choice;
 
-use proptest::prelude::*;
+use std::net::IpAddr;
 
 use super::*;
 use crate::{
     blueprint,
     effective_routes::next_hop::{self, Answer},
-    kernel::{Decision, Machine, Routing},
+    kernel::{Decision, Machine, Packet, Routing},
     object::NextHop as KernelHop,
     spec::{self, Source},
     target,
@@ -50,15 +50,31 @@ impl World {
         by_hand: impl FnOnce(&mut Vec<Route>),
     ) -> (Vec<Row>, Answer) {
         let behind = target::network_interface(&self.topology, "default", target).unwrap();
-        let reader = Reader::new(&self.topology, &self.blueprint, behind.vm, behind.nic);
+        let reader = Reader::new(&self.topology, &self.blueprint, &behind);
         let mut routes = self.routes(reader.host());
         by_hand(&mut routes);
         let destination = target::address(&self.topology, "default", destination).unwrap();
         let packet = next_hop::packet(&behind, destination).unwrap();
-        // The rules of a host: what comes from the VM asks these tables, in this order.
-        let decision = [2, 3, MAIN_TABLE].into_iter().find_map(|table| decide(&routes, table, destination));
+        let mut tables = self.tables(reader.host(), &packet).into_iter();
+        let decision = tables.find_map(|table| decide(&routes, table, destination));
         let routing = Routing { routes, decisions: vec![decision.unwrap_or(Decision::NoRoute)] };
         (reader.rows(&routing.routes), next_hop::next_hop(&reader, &behind, &routing, &packet))
+    }
+}
+
+impl World {
+    /// The tables that the host's rules have a packet looked up in, in their order.
+    fn tables(&self, host: &Place, packet: &Packet) -> Vec<u32> {
+        let rule = |part: &blueprint::Part| match &part.object {
+            Object::Rule(rule) => Some(rule.clone()),
+            _ => None,
+        };
+        // Keys of rules are in the order of their priority.
+        let rules = self.blueprint.places[host].values().filter_map(rule).filter(|rule| {
+            rule.input.as_ref().is_none_or(|input| *input == packet.input)
+                && rule.from.is_none_or(|from| from.contains(&IpAddr::V4(packet.source)))
+        });
+        rules.map(|rule| rule.table).chain([MAIN_TABLE]).collect()
     }
 }
 
@@ -151,116 +167,6 @@ virtualNetworkGateways: [{{name: gateway, virtualNetwork: hub}}]
 onPremises: [{{name: site, addressPrefixes: [172.16.0.0/16], virtualNetworkGateway: gateway}}]
 "
     )
-}
-
-const PREFIXES: [&str; 12] = [
-    "0.0.0.0/0",
-    "10.0.0.0/8",
-    "10.10.0.0/16",
-    "10.10.1.0/24",
-    "10.10.1.7/32",
-    "10.20.0.0/16",
-    "10.20.0.0/24",
-    "172.16.0.0/12",
-    "172.16.0.0/16",
-    "172.16.9.0/24",
-    "203.0.113.0/24",
-    "192.168.0.0/16",
-];
-
-const HOPS: [&str; 7] = [
-    "VnetLocal",
-    "Internet",
-    "None",
-    "VirtualNetworkGateway",
-    "VirtualAppliance, nextHopIpAddress: 10.10.0.4",
-    "VirtualAppliance, nextHopIpAddress: 10.20.0.9",
-    "VirtualAppliance, nextHopIpAddress: 203.0.113.1",
-];
-
-const DESTINATIONS: [&str; 11] = [
-    "10.10.0.4",
-    "10.10.1.7",
-    "10.10.1.8",
-    "10.20.0.1",
-    "10.20.1.1",
-    "10.30.0.1",
-    "172.16.9.1",
-    "172.16.10.1",
-    "172.17.0.1",
-    "192.168.1.1",
-    "203.0.113.1",
-];
-
-/// Azure's rules as the documentation has them: the longest prefix, then the user's before gateways' before
-/// the system's ("Virtual network traffic routing", how Azure selects a route).
-fn as_azure_selects(routes: &[EffectiveRoute], destination: Ipv4Addr) -> Option<&EffectiveRoute> {
-    let fitting: Vec<_> = routes.iter().filter(|route| route.address_prefix.contains(&destination)).collect();
-    let longest = fitting.iter().map(|route| route.address_prefix.prefix_len()).max()?;
-    [RouteSource::User, RouteSource::VirtualNetworkGateway, RouteSource::Default].into_iter().find_map(
-        |source| {
-            let same = |route: &&&EffectiveRoute| {
-                route.source == source && route.address_prefix.prefix_len() == longest
-            };
-            fitting.iter().find(same).copied()
-        },
-    )
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig::with_cases(if cfg!(debug_assertions) { 64 } else { 512 }))]
-
-    /// Whatever a route table says and whatever is taken away by hand, the kernel's choice by metric is
-    /// Azure's choice by source among the routes that are left, and both are told in the same words.
-    #[test]
-    fn the_kernels_choice_is_azures(
-        hops in proptest::collection::vec(proptest::option::of(0..HOPS.len()), PREFIXES.len()),
-        disable_bgp: bool,
-        gone in proptest::collection::vec(any::<prop::sample::Index>(), 0..6),
-    ) {
-        let routes: Vec<String> = PREFIXES.iter().zip(&hops).enumerate().filter_map(|(number, (prefix, hop))| {
-            let hop = HOPS[(*hop)?];
-            Some(format!("{{name: r{number}, addressPrefix: {prefix}, nextHopType: {hop}}}"))
-        }).collect();
-        let world = World::of(&lab_with(&routes.join(", "), disable_bgp));
-        let behind = target::network_interface(&world.topology, "default", "vm").unwrap();
-        let mut model = effective_routes(&world.topology, behind.nic.subnet);
-        for index in gone {
-            model.remove(index.index(model.len()));
-        }
-        super::super::mark_overridden(&mut model);
-        let left = |routes: &mut Vec<Route>| routes.retain(|route| {
-            route.table != MAIN_TABLE || model.iter().any(|it| {
-                IpNet::V4(it.address_prefix) == route.destination && it.source.metric() == route.metric
-            })
-        });
-        for destination in DESTINATIONS {
-            let (rows, answer) = world.ask("vm", destination, left);
-            prop_assert_eq!(
-                sorted(rows.iter().map(found).collect()),
-                sorted(model.iter().map(expected).collect())
-            );
-            match as_azure_selects(&model, destination.parse().unwrap()) {
-                Some(route) => {
-                    let (source, _, prefix, next_hop_type, address, origin) = expected(route);
-                    prop_assert!(route.active);
-                    prop_assert_eq!(answer.next_hop_type, next_hop::NextHopType::Effective(next_hop_type));
-                    prop_assert_eq!(answer.next_hop_ip_address, address);
-                    prop_assert_eq!(answer.address_prefix, Some(prefix));
-                    prop_assert_eq!(answer.origin, origin);
-                    prop_assert_eq!(answer.route_table_id, match source {
-                        RouteSource::User => "/labs/random/providers/Microsoft.Network/routeTables/table",
-                        RouteSource::VirtualNetworkGateway => "Gateway Route",
-                        RouteSource::Default => "System Route",
-                    });
-                }
-                None => {
-                    let none = next_hop::NextHopType::Effective(NextHopType::None);
-                    prop_assert_eq!((answer.next_hop_type, answer.address_prefix), (none, None));
-                }
-            }
-        }
-    }
 }
 
 /// Rows as text, those made or changed by hand only.
@@ -373,6 +279,42 @@ fn what_no_effective_route_decides_is_told_apart() {
     Platform | Platform Route | 168.63.129.16/32 | networkInterface/db
     decided before the NIC's effective routes, which are all that Network Watcher knows: there it is Internet by 0.0.0.0/0
     ");
+}
+
+#[test]
+fn pods_in_a_subnet_of_their_own_go_by_its_route_table() {
+    let text = include_str!("../../../../../labs/pod-subnet/lab.yaml");
+    let table = |name: &str| {
+        format!(
+            "- {{name: {name}, routes: [{{name: r, addressPrefix: 10.243.0.0/24, nextHopType: None}}]}}\n"
+        )
+    };
+    let text = text
+        .replace(
+            "    addressPrefix: 10.240.0.0/16\n",
+            "    addressPrefix: 10.240.0.0/16\n    routeTable: nodes\n",
+        )
+        .replace(
+            "    addressPrefix: 10.241.0.0/16\n",
+            "    addressPrefix: 10.241.0.0/16\n    routeTable: pods\n",
+        )
+        .replacen(
+            "managedClusters:\n",
+            &format!("routeTables:\n{}{}managedClusters:\n", table("nodes"), table("pods")),
+            1,
+        );
+    let world = World::of(&text);
+    let pod = &world.topology.managed_clusters[0].pods[0];
+    let node = &world.topology.managed_clusters[0].nodes[pod.node].name;
+    for (source, table) in [(&pod.name, "pods"), (node, "nodes")] {
+        let (rows, answer) = world.ask(source, "vm/db", |_| {});
+        assert_eq!(
+            rows.last().map(|row| row.origin.as_str()),
+            Some(format!("routeTable/{table}/r").as_str())
+        );
+        assert!(answer.route_table_id.ends_with(&format!("/routeTables/{table}")), "{answer:?}");
+        assert!(rows.iter().all(|row| row.active && row.source.is_some()));
+    }
 }
 
 #[test]
