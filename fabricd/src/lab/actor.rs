@@ -9,7 +9,8 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use super::{
     Change, ChangeError, ChangeEvent, DeleteEvent, FaultOutcome, Lab,
-    change::{Caller, Goal, Worker, places},
+    change::{Caller, Worker, places},
+    goal::Goal,
 };
 use crate::ledger::Ledger;
 

@@ -3,22 +3,23 @@
 use std::{collections::BTreeSet, sync::Arc, time::Instant};
 
 use fabric_core::{
-    blueprint::{self, Blueprint},
-    fault::{FaultError, Faults},
-    kernel::{Kernel, KernelError, Machine},
+    blueprint::Blueprint,
+    fault::FaultError,
+    kernel::{Kernel, KernelError},
     name::LabName,
     place::Place,
     plan::{self, Action, Observed, Plan},
     spec::{self, Diagnostic, Source, edit::EditError},
-    topology::{Rollout, Standing, Topology},
+    topology::{Rollout, Standing},
 };
 use tokio::sync::{mpsc, watch};
 
 use super::{
-    Lab, OpenPlaces, ReconcileError,
+    Lab, ReconcileError,
+    goal::Goal,
     reconcile::{self, carry_out, reconcile},
 };
-use crate::ledger::{Design, Intent, Ledger, LedgerError};
+use crate::ledger::{Intent, Ledger, LedgerError};
 
 /// What can be done to a lab.
 #[derive(Debug)]
@@ -143,15 +144,6 @@ impl From<KernelError> for ChangeError {
     }
 }
 
-/// What a lab shall become.
-pub(super) struct Goal {
-    pub sources: Vec<Source>,
-    pub topology: Arc<Topology>,
-    pub faults: Faults,
-    pub blueprint: Arc<Blueprint>,
-    pub owned: Arc<Blueprint>,
-}
-
 /// What a plan was made from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Seen {
@@ -205,14 +197,15 @@ impl<K: Kernel> Worker<K> {
             },
         };
         let nothing = Blueprint::default();
-        let owned = before.as_ref().map_or(&nothing, |lab| &*lab.owned);
+        let (owned, have) =
+            before.as_ref().map_or((&nothing, &nothing), |lab| (&*lab.owned, &*lab.blueprint));
         let created = before.is_none();
         let same = before.as_ref().is_some_and(|lab| says_the_same(&lab.sources, &goal.sources));
         // The same files again are a wish to have it mended; other files are a wish for the difference.
         let seen = if same || created || dry_run { Seen::All } else { Seen::Nothing };
         let observed = match seen {
             Seen::All => self.kernel.observe(&self.name)?,
-            Seen::Nothing => Observed::of(before.as_ref().map_or(&nothing, |lab| &*lab.blueprint)),
+            Seen::Nothing => Observed::of(have),
         };
         let plan = plan::between(&observed, owned, &goal.blueprint);
         let planned = planned(&plan, dry_run);
@@ -362,47 +355,6 @@ impl<K: Kernel> Worker<K> {
     /// The lab, which must be there.
     pub(super) fn running(&self) -> Result<Arc<Lab>, ChangeError> {
         self.publish.borrow().clone().ok_or_else(|| ChangeError::NotFound(self.name.clone()))
-    }
-}
-
-impl Goal {
-    /// What files that were resolved to `topology` ask for, with those of `faults` that are still of something.
-    pub fn new(sources: Vec<Source>, topology: Arc<Topology>, faults: Faults, machine: Machine) -> Self {
-        let whole = blueprint::draw(&topology, machine);
-        let faults = faults.kept(&whole);
-        let (blueprint, owned) = if faults.is_empty() {
-            let whole = Arc::new(whole);
-            (whole.clone(), whole)
-        } else {
-            let mut faulty = whole.clone();
-            faults.act_on(&mut faulty);
-            let owned = Faults::owned(&faulty, whole);
-            (Arc::new(faulty), Arc::new(owned))
-        };
-        Self { sources, topology, faults, blueprint, owned }
-    }
-
-    /// What it is made from.
-    pub fn design(&self) -> Design {
-        let standing = Standing::of(&self.topology);
-        Design { sources: self.sources.clone(), standing, faults: self.faults.clone() }
-    }
-
-    /// The lab that it has become.
-    pub fn reached(self, generation: u64, open_places: OpenPlaces) -> Lab {
-        let Self { sources, topology, faults, blueprint, owned } = self;
-        Lab { generation, sources, topology, faults, blueprint, owned, open_places }
-    }
-
-    /// What the lab is already.
-    pub fn of(lab: &Lab) -> Self {
-        Self {
-            sources: lab.sources.clone(),
-            topology: lab.topology.clone(),
-            faults: lab.faults.clone(),
-            blueprint: lab.blueprint.clone(),
-            owned: lab.owned.clone(),
-        }
     }
 }
 

@@ -3,6 +3,7 @@
 mod actor;
 mod change;
 mod fault;
+mod goal;
 mod reconcile;
 mod registry;
 mod roll;

@@ -14,12 +14,7 @@ use fabric_core::{
     topology::Rollout,
 };
 
-use super::{
-    Lab, LabHandle, actor,
-    actor::Recovered,
-    change::{Goal, says_the_same},
-    reconcile,
-};
+use super::{Lab, LabHandle, actor, actor::Recovered, change::says_the_same, goal::Goal, reconcile};
 use crate::ledger::{Design, Intent, Ledger};
 
 /// Why no lab could be picked.

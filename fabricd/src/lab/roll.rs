@@ -20,7 +20,8 @@ use fabric_core::{
 
 use super::{
     ChangeError, ChangeEvent, Lab,
-    change::{Caller, Goal, Seen, Worker, milliseconds_since, says_the_same},
+    change::{Caller, Seen, Worker, milliseconds_since, says_the_same},
+    goal::Goal,
 };
 
 impl<K: Kernel> Worker<K> {

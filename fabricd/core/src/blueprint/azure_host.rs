@@ -22,9 +22,6 @@ use crate::{
     topology::{NetworkInterface, SubnetIndex, Topology},
 };
 
-/// The host's end of the link to its VM: the VM's port of the virtual switch.
-pub const PORT: &str = "vm0";
-
 /// Everything to the VM.
 const TO_THE_VM: u32 = 1;
 /// Platform addresses, which are no effective routes and which no user route can change.
