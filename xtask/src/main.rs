@@ -19,7 +19,7 @@ Tasks:
   demo      Build, make the kubenet lab, ping and capture in it, take it away again
   test      Everything that must hold: format, lints, docs, tests, labs end to end
   bench     Time labs against the bare kernel, a script of ip commands and Mininet;
-            `bench SECTION …` only case-study, mininet, kubenet, modes
+            `bench SECTION …` only case-study, mininet, kubenet, modes, changes
   schema    Write docs/lab.schema.json anew
 ";
 

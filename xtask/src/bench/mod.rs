@@ -1,5 +1,6 @@
 //! Labs timed side by side with the bare kernel, a script of `ip` commands, and Mininet.
 
+mod changes;
 mod cluster;
 mod daemon;
 mod floor;
@@ -47,11 +48,13 @@ pub enum Section {
     Kubenet,
     /// A thousand pods in the other network modes.
     Modes,
+    /// One pod, node or route more in a running lab.
+    Changes,
 }
 
 impl Section {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::CaseStudy, Self::Mininet, Self::Kubenet, Self::Modes];
+    pub const ALL: [Self; 5] = [Self::CaseStudy, Self::Mininet, Self::Kubenet, Self::Modes, Self::Changes];
 
     /// The word for the command line.
     pub fn name(self) -> &'static str {
@@ -60,6 +63,7 @@ impl Section {
             Self::Mininet => "mininet",
             Self::Kubenet => "kubenet",
             Self::Modes => "modes",
+            Self::Changes => "changes",
         }
     }
 }
@@ -95,6 +99,11 @@ pub fn bench(names: &[String]) -> Result {
     if asked(Section::Modes) {
         for mode in cluster::OTHERS {
             table.groups.push(modes::beside(&bench, &daemon, mode, MODE_ROUNDS)?);
+        }
+    }
+    if asked(Section::Changes) {
+        for lab in changes::SIZES {
+            table.groups.push(lab.measure(&bench, &daemon, MODE_ROUNDS)?);
         }
     }
     drop(daemon);
