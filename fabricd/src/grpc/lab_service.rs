@@ -6,7 +6,8 @@ use fabric_core::{
     inventory::{self, Kind},
     kernel::Kernel,
     name::LabName,
-    spec::{self, Diagnostic, Source},
+    spec::{Diagnostic, Reading, Source},
+    topology::{Rollout, Standing},
 };
 use fabric_proto::v1::{self, apply_response, delete_response, lab_service_server::LabService};
 use futures::{Stream, StreamExt, stream};
@@ -53,21 +54,32 @@ impl<K: Kernel> LabService for LabApi<K> {
         let v1::ApplyRequest { files, dry_run } = request.into_inner();
         let sources: Vec<Source> =
             files.into_iter().map(|v1::SourceFile { name, text }| Source { name, text }).collect();
-        let (sources, lab) = match self.registry.made_from(&sources) {
-            Some(lab) => (sources, lab),
+        let (sources, reading, lab) = match self.registry.made_from(&sources) {
+            Some(lab) => (sources, None, lab),
             None => {
-                let loading = tokio::task::spawn_blocking(move || (spec::load(&sources), sources));
-                let (loaded, sources) = loading.await.map_err(|_| ChangeError::Panicked.to_status())?;
-                match loaded {
-                    Ok(topology) => (sources, topology.lab),
-                    Err(mistakes) => {
+                let running = self.registry.names();
+                // Who has no lab yet gets no owner for one before the files are known to be right.
+                let reading = tokio::task::spawn_blocking(move || {
+                    let reading = Reading::of(&sources);
+                    let lab = match reading.lab().filter(|lab| running.contains(lab)) {
+                        Some(lab) => Ok(lab),
+                        None => {
+                            let new = reading.onto(&sources, &Standing::default(), &Rollout::default());
+                            new.map(|topology| topology.lab)
+                        }
+                    };
+                    (sources, reading, lab)
+                });
+                match reading.await.map_err(|_| ChangeError::Panicked.to_status())? {
+                    (sources, reading, Ok(lab)) => (sources, Some(Box::new(reading)), lab),
+                    (_, _, Err(mistakes)) => {
                         let response = v1::ApplyResponse { event: Some(rejected(mistakes)) };
                         return Ok(Response::new(stream::iter([Ok(response)]).boxed()));
                     }
                 }
             }
         };
-        Ok(self.change_of(&lab, Change::Apply { sources, dry_run }).await)
+        Ok(self.change_of(&lab, Change::Apply { sources, reading, dry_run }).await)
     }
 
     async fn verify(

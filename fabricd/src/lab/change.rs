@@ -9,7 +9,7 @@ use fabric_core::{
     name::LabName,
     place::Place,
     plan::{self, Action, Observed, Plan},
-    spec::{self, Diagnostic, Source, edit::EditError},
+    spec::{Diagnostic, Reading, Source, edit::EditError},
     topology::{Rollout, Standing},
 };
 use tokio::sync::{mpsc, watch};
@@ -28,6 +28,8 @@ pub enum Change {
     Apply {
         /// The files.
         sources: Vec<Source>,
+        /// The same, if they have been read already.
+        reading: Option<Box<Reading>>,
         /// Say what would be done, and do nothing.
         dry_run: bool,
     },
@@ -170,7 +172,7 @@ impl<K: Kernel> Worker<K> {
     /// Carries a change out; the last thing that its caller is to hear comes back.
     pub fn change(&self, change: Change, caller: &Caller) -> Result<ChangeEvent, ChangeError> {
         match change {
-            Change::Apply { sources, dry_run } => self.apply(sources, dry_run, caller),
+            Change::Apply { sources, reading, dry_run } => self.apply(sources, reading, dry_run, caller),
             Change::Verify { repair } => self.verify(repair, caller),
             Change::RestartNode { node } => self.restart_node(&node, caller),
             Change::ScaleAgentPool { agent_pool, count } => self.scale(&agent_pool, count, caller),
@@ -183,6 +185,7 @@ impl<K: Kernel> Worker<K> {
     fn apply(
         &self,
         sources: Vec<Source>,
+        reading: Option<Box<Reading>>,
         dry_run: bool,
         caller: &Caller,
     ) -> Result<ChangeEvent, ChangeError> {
@@ -191,10 +194,13 @@ impl<K: Kernel> Worker<K> {
         let goal = match &before {
             // The same files are the same lab, whatever they are called.
             Some(lab) if says_the_same(&lab.sources, &sources) => Goal::of(lab),
-            _ => match self.goal(sources, before.as_deref(), &Rollout::default()) {
-                Ok(goal) => goal,
-                Err(diagnostics) => return Ok(ChangeEvent::Rejected(diagnostics)),
-            },
+            _ => {
+                let reading = reading.unwrap_or_else(|| Box::new(Reading::of(&sources)));
+                match self.goal((sources, &reading), before.as_deref(), &Rollout::default()) {
+                    Ok(goal) => goal,
+                    Err(diagnostics) => return Ok(ChangeEvent::Rejected(diagnostics)),
+                }
+            }
         };
         let nothing = Blueprint::default();
         let (owned, have) =
@@ -230,12 +236,12 @@ impl<K: Kernel> Worker<K> {
     /// What the files mean for this lab.
     pub(super) fn goal(
         &self,
-        sources: Vec<Source>,
+        (sources, reading): (Vec<Source>, &Reading),
         before: Option<&Lab>,
         rollout: &Rollout,
     ) -> Result<Goal, Vec<Diagnostic>> {
         let standing = before.map(|lab| Standing::of(&lab.topology)).unwrap_or_default();
-        let topology = spec::load_onto(&sources, &standing, rollout)?;
+        let topology = reading.onto(&sources, &standing, rollout)?;
         let faults = before.map(|lab| lab.faults.clone()).unwrap_or_default();
         Ok(Goal::new(sources, Arc::new(topology), faults, self.kernel.machine()))
     }

@@ -1,7 +1,7 @@
 //! All labs of a daemon, by name.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::{Arc, Mutex, PoisonError},
 };
 
@@ -119,6 +119,11 @@ impl<K: Kernel> Registry<K> {
         let labs = self.labs();
         let found = labs.iter().find(|lab| says_the_same(&lab.sources, sources));
         found.map(|lab| lab.topology.lab.clone())
+    }
+
+    /// The names of all labs that are there.
+    pub fn names(&self) -> BTreeSet<LabName> {
+        self.labs().iter().map(|lab| lab.topology.lab.clone()).collect()
     }
 
     /// All labs that are there, sorted by name.

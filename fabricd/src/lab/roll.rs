@@ -12,7 +12,7 @@ use fabric_core::{
     place::Place,
     plan::{self, Observed},
     spec::{
-        self, Source,
+        self, Reading, Source,
         edit::{self, PoolIndex},
     },
     topology::{Rollout, Topology},
@@ -132,7 +132,8 @@ impl<K: Kernel> Worker<K> {
         caller: &Caller,
     ) -> Result<Result<u64, ChangeEvent>, ChangeError> {
         let lab = self.running()?;
-        match self.goal(sources, Some(&lab), rollout) {
+        let reading = Reading::of(&sources);
+        match self.goal((sources, &reading), Some(&lab), rollout) {
             Ok(goal) => self.go(goal, caller).map(Ok),
             Err(diagnostics) => Ok(Err(ChangeEvent::Rejected(diagnostics))),
         }

@@ -158,7 +158,7 @@ fn design(text: &str) -> Design {
 }
 
 pub async fn apply(registry: &Registry<FakeKernel>, text: &str) -> Result<(bool, bool, u64), ChangeError> {
-    let change = Change::Apply { sources: sources(text), dry_run: false };
+    let change = Change::Apply { sources: sources(text), reading: None, dry_run: false };
     let mut events = registry.handle(&topology(text).lab).change(change).await;
     while let Some(event) = events.recv().await {
         match event {

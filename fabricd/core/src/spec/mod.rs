@@ -39,6 +39,7 @@ use self::{
 };
 use crate::{
     address_plan::AddressPlan,
+    name::LabName,
     topology::{self, Rollout, Standing, Topology},
 };
 
@@ -127,17 +128,50 @@ pub fn load_onto(
     standing: &Standing,
     rollout: &Rollout,
 ) -> Result<Topology, Vec<Diagnostic>> {
-    let (spec, mut problems) = read(sources);
-    let topology = spec.and_then(|spec| match topology::resolve(&spec, standing, rollout) {
-        Ok(topology) => Some(topology),
-        Err(more) => {
-            problems.extend(more);
-            None
+    Reading::of(sources).onto(sources, standing, rollout)
+}
+
+/// Files that have been read, and not yet looked up in.
+#[derive(Clone, Debug)]
+pub struct Reading {
+    spec: Option<LabSpec>,
+    problems: Vec<Problem>,
+}
+
+impl Reading {
+    /// Reads the files of one lab.
+    pub fn of(sources: &[Source]) -> Self {
+        let (spec, problems) = read(sources);
+        Self { spec, problems }
+    }
+
+    /// The lab's name, if it can be known.
+    pub fn lab(&self) -> Option<LabName> {
+        LabName::new(self.spec.as_ref()?.lab.value.metadata.as_ref()?.name.clone()?).ok()
+    }
+
+    /// As [`load_onto`]. `sources` are the files that were read.
+    ///
+    /// # Errors
+    /// As [`load`].
+    pub fn onto(
+        &self,
+        sources: &[Source],
+        standing: &Standing,
+        rollout: &Rollout,
+    ) -> Result<Topology, Vec<Diagnostic>> {
+        let mut problems = self.problems.clone();
+        let topology = self.spec.as_ref().and_then(|spec| match topology::resolve(spec, standing, rollout) {
+            Ok(topology) => Some(topology),
+            Err(more) => {
+                problems.extend(more);
+                None
+            }
+        });
+        match topology {
+            Some(topology) if problems.is_empty() => Ok(topology),
+            _ => Err(diagnostic::diagnostics(sources, problems)),
         }
-    });
-    match topology {
-        Some(topology) if problems.is_empty() => Ok(topology),
-        _ => Err(diagnostic::diagnostics(sources, problems)),
     }
 }
 
