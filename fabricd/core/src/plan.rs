@@ -4,6 +4,7 @@
 //! and makes no choice of its own.
 
 use std::{
+    cell::LazyCell,
     collections::{BTreeMap, BTreeSet},
     fmt,
     sync::Arc,
@@ -181,7 +182,7 @@ pub fn between(observed: &Observed, owned: &Blueprint, wanted: &Blueprint) -> Pl
     }
 
     let lost = lost_links(observed, owned, wanted);
-    let existing = existing_links(observed);
+    let existing = LazyCell::new(|| existing_links(observed));
     for (place, have) in &observed.places {
         let Some(want) = wanted.places.get(place) else { continue };
         for (key, object) in have.iter().rev() {

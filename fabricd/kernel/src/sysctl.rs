@@ -17,7 +17,7 @@ use nix::{
 pub(crate) struct Parameters<'a> {
     /// See [`crate::procfs`].
     procfs: BorrowedFd<'a>,
-    /// `net/ipv4` and its like: the way there is the long part of each look-up.
+    /// `net/ipv4`, `net/ipv6/conf/default` and their like: the way there is the long part of a look-up.
     directories: Vec<(String, OwnedFd)>,
 }
 
@@ -29,12 +29,12 @@ impl<'a> Parameters<'a> {
 
     /// Sets the parameter.
     pub(crate) fn write(&mut self, sysctl: &Sysctl) -> io::Result<()> {
-        self.open(&sysctl.path, OFlag::O_WRONLY)?.write_all(sysctl.value.as_bytes())
+        self.open(sysctl, OFlag::O_WRONLY)?.write_all(sysctl.value.as_bytes())
     }
 
     /// The parameter as it is; `None` if there is none of this path, as when its link has gone.
     pub(crate) fn read(&mut self, sysctl: &Sysctl) -> io::Result<Option<Sysctl>> {
-        let mut file = match self.open(&sysctl.path, OFlag::O_RDONLY) {
+        let mut file = match self.open(sysctl, OFlag::O_RDONLY) {
             Ok(file) => file,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(error),
@@ -46,14 +46,19 @@ impl<'a> Parameters<'a> {
         Ok(Some(Sysctl { path: sysctl.path.clone(), value, link: sysctl.link.clone() }))
     }
 
-    fn open(&mut self, path: &str, flags: OFlag) -> io::Result<File> {
+    fn open(&mut self, sysctl: &Sysctl, flags: OFlag) -> io::Result<File> {
+        let path = sysctl.path.as_str();
         // Only `net` is the namespace's own: anything else would be the machine's.
-        let split = path.strip_prefix("net/").and_then(|rest| rest.split_once('/'));
-        let Some((directory, rest)) = split.filter(|_| path.split('/').all(|part| part != "..")) else {
+        if !path.starts_with("net/") || path.split('/').any(|part| part == "..") {
             let message = "not a parameter of a network namespace";
             return Err(io::Error::new(io::ErrorKind::InvalidInput, message));
-        };
+        }
+        // A link's own directory has too few parameters to be kept open.
+        let levels = if sysctl.link.is_some() { 2 } else { 1 };
+        let (at, _) = path.rmatch_indices('/').nth(levels - 1).unwrap_or_default();
+        let (directory, rest) = path.split_at(at);
         let directory = self.directory(directory)?;
+        let rest = rest.trim_start_matches('/');
         Ok(openat(directory, rest, flags | OFlag::O_CLOEXEC, Mode::empty())?.into())
     }
 
@@ -62,7 +67,7 @@ impl<'a> Parameters<'a> {
             Some(at) => at,
             None => {
                 let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
-                let path = format!("sys/net/{name}");
+                let path = format!("sys/{name}");
                 let directory = openat(self.procfs, path.as_str(), flags, Mode::empty())?;
                 self.directories.push((name.to_owned(), directory));
                 self.directories.len() - 1

@@ -87,7 +87,7 @@ pub fn bench(names: &[String]) -> Result {
     let folder = Folder::make()?;
     let mut table = Table::of_this_machine()?;
     let bench = Bench { folder: folder.0.clone(), begun: Instant::now() };
-    println!("Measuring; all of it takes four minutes …");
+    println!("Measuring; all of it takes three minutes or so …");
     let daemon = Daemon::start(&folder.0)?;
     if asked(Section::CaseStudy) {
         table.groups.push(bench.case_study(&daemon, &mut table.notes)?);
