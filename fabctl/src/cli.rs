@@ -7,8 +7,8 @@ use clap::{ArgAction, Args, Parser, Subcommand};
 use crate::{
     exit,
     verb::{
-        apply, completion, daemon, delete, describe, doctor, exec, expect, get, learn, ping, run, tcpdump,
-        validate, version,
+        apply, completion, daemon, delete, describe, doctor, events, exec, expect, get, graph, learn, ping,
+        run, tcpdump, validate, version,
     },
 };
 
@@ -69,6 +69,8 @@ enum Verb {
     Delete(delete::Delete),
     Get(get::Get),
     Describe(describe::Describe),
+    Graph(graph::Graph),
+    Events(events::Events),
     Ping(ping::Ping),
     Tcpdump(tcpdump::Tcpdump),
     Exec(exec::Exec),
@@ -91,6 +93,8 @@ impl Cli {
             Verb::Delete(verb) => verb.run(global).await,
             Verb::Get(verb) => verb.run(global).await,
             Verb::Describe(verb) => verb.run(global).await,
+            Verb::Graph(verb) => verb.run(global).await,
+            Verb::Events(verb) => verb.run(global).await,
             Verb::Ping(verb) => verb.run(global).await,
             Verb::Tcpdump(verb) => verb.run(global).await,
             Verb::Exec(verb) => verb.run(global).await,

@@ -72,6 +72,7 @@ fn answers<T: Send + 'static>(all: Vec<Result<T, Status>>) -> Response<Answers<T
 impl LabService for Canned {
     type ApplyStream = Answers<ApplyResponse>;
     type DeleteStream = Answers<DeleteResponse>;
+    type EventsStream = Answers<EventsResponse>;
 
     async fn apply(&self, request: Request<ApplyRequest>) -> Result<Response<Self::ApplyStream>, Status> {
         use apply_response::Event;
@@ -163,6 +164,58 @@ impl LabService for Canned {
             wanted(&one.namespace, &namespace) && wanted(&one.name, &name)
         });
         Ok(Response::new(ListResponse { kind, resources }))
+    }
+
+    async fn graph(&self, request: Request<GraphRequest>) -> Result<Response<GraphResponse>, Status> {
+        let request = request.into_inner();
+        if !request.lab.is_empty() && request.lab != "kubenet" {
+            return Err(Status::not_found(format!("there is no lab `{}`", request.lab)));
+        }
+        Ok(Response::new(GraphResponse { text: format!("a picture as {:?}\n", request.format()) }))
+    }
+
+    async fn events(&self, request: Request<EventsRequest>) -> Result<Response<Self::EventsStream>, Status> {
+        use events_response::Message;
+        let EventsRequest { lab, follow } = request.into_inner();
+        let event = Event {
+            number: 1,
+            unix_microseconds: 1_777_896_939_123_456,
+            lab: "kubenet".into(),
+            kind: "pod".into(),
+            namespace: "default".into(),
+            name: "a".into(),
+            reason: "Added".into(),
+            warning: false,
+            message: "node n0, address 10.244.0.15".into(),
+            counts: vec![],
+        };
+        let in_web = Event { number: 2, namespace: "web".into(), name: "c".into(), ..event.clone() };
+        let route = Event {
+            kind: "route".into(),
+            namespace: String::new(),
+            name: "aks-agentpool-16404877-routetable/aks-nodepool1-11743156-vmss000000____102440024".into(),
+            message: "address prefix 10.244.0.0/24".into(),
+            ..event.clone()
+        };
+        let failed = Event {
+            kind: "lab".into(),
+            namespace: String::new(),
+            name: "kubenet".into(),
+            reason: "ApplyFailed".into(),
+            warning: true,
+            message: "nothing was changed:\n\u{1b}[31mno".into(),
+            counts: vec![Count { name: "generation".into(), value: 3 }],
+            ..event.clone()
+        };
+        let more = Event { name: String::new(), message: "7 more".into(), ..event.clone() };
+        let mut all: Vec<_> = [event, in_web, route, failed, more].into_iter().map(Message::Event).collect();
+        if follow {
+            all.push(Message::Missed(Missed { events: 12 }));
+        }
+        if !lab.is_empty() && lab != "kubenet" {
+            all.clear();
+        }
+        Ok(answers(all.into_iter().map(|message| Ok(EventsResponse { message: Some(message) })).collect()))
     }
 }
 

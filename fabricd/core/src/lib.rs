@@ -17,6 +17,8 @@ pub mod blueprint;
 pub mod capture;
 pub mod document;
 pub mod effective_routes;
+pub mod event;
+pub mod graph;
 pub mod identity;
 pub mod inventory;
 pub mod kernel;

@@ -6,6 +6,7 @@ use std::{collections::BTreeSet, sync::Arc, time::Instant};
 
 use fabric_core::{
     blueprint::{self, Blueprint},
+    event::{self, Event, Reason},
     kernel::Kernel,
     name::LabName,
     place::Place,
@@ -16,7 +17,10 @@ use fabric_core::{
 use tokio::sync::{mpsc, watch};
 
 use super::{Lab, ReconcileError, reconcile, reconcile::carry_out};
-use crate::ledger::{Intent, Ledger, LedgerError};
+use crate::{
+    events::Events,
+    ledger::{Intent, Ledger, LedgerError},
+};
 
 /// Changes that may wait for their turn before the next caller has to.
 const QUEUE: usize = 8;
@@ -140,6 +144,7 @@ fn places(blueprint: &Blueprint) -> Arc<BTreeSet<Place>> {
 pub fn start<K: Kernel>(
     kernel: Arc<K>,
     ledger: Arc<Ledger>,
+    happened: Arc<Events>,
     name: LabName,
     lab: Option<Recovered>,
 ) -> LabHandle {
@@ -151,13 +156,15 @@ pub fn start<K: Kernel>(
         Arc::new(Lab { generation, sources, topology, blueprint, open_places: open })
     });
     let (publish, state) = watch::channel(lab);
-    tokio::spawn(LabActor { kernel, ledger, name, publish, open_places }.run(receiver));
+    tokio::spawn(LabActor { kernel, ledger, happened, name, publish, open_places }.run(receiver));
     LabHandle { commands, state }
 }
 
 struct LabActor<K> {
     kernel: Arc<K>,
     ledger: Arc<Ledger>,
+    /// Where everybody hears what has happened.
+    happened: Arc<Events>,
     name: LabName,
     publish: watch::Sender<Option<Arc<Lab>>>,
     /// What runs in a place that is not among these ends.
@@ -185,6 +192,9 @@ impl<K: Kernel> LabActor<K> {
                     .unwrap_or_else(|error| Some(ApplyEvent::Failed(error)));
                 if let Some(ApplyEvent::Failed(error)) = &last {
                     tracing::warn!(lab = %self.name, %error, "apply failed");
+                    if !dry_run {
+                        self.tell(Reason::ApplyFailed, error);
+                    }
                 }
                 if let Some(last) = last {
                     let _ = events.blocking_send(last);
@@ -192,9 +202,17 @@ impl<K: Kernel> LabActor<K> {
             }
             LabCommand::Delete { events } => {
                 let last = self.delete(&events).unwrap_or_else(DeleteEvent::Failed);
+                if let DeleteEvent::Failed(error @ (ChangeError::Incomplete(_) | ChangeError::Ledger(_))) = &last
+                {
+                    self.tell(Reason::DeleteFailed, error);
+                }
                 let _ = events.blocking_send(last);
             }
         }
+    }
+
+    fn tell(&self, reason: Reason, error: &ChangeError) {
+        self.happened.publish(&self.name, [Event::of_lab(&self.name, reason, error.to_string())]);
     }
 
     fn apply(
@@ -211,7 +229,7 @@ impl<K: Kernel> LabActor<K> {
         let wanted = blueprint::draw(&topology, self.kernel.machine());
         let observed = self.kernel.observe(&self.name).map_err(|error| ChangeError::Refused(error.into()))?;
         let plan = plan::between(&observed, owned, &wanted);
-        let (planned, steps) = (planned(&plan, dry_run), plan.len());
+        let (planned, steps, counts) = (planned(&plan, dry_run), plan.len(), counts(&plan));
         if dry_run {
             return Ok(Some(planned));
         }
@@ -240,6 +258,12 @@ impl<K: Kernel> LabActor<K> {
         let created = before.is_none();
         let milliseconds = milliseconds_since(begun);
         tracing::info!(lab = %self.name, generation, steps, milliseconds, "applied");
+        if !unchanged {
+            let mut told = before.map_or_else(Vec::new, |lab| event::difference(&lab.topology, &topology));
+            let counts = counts.map(|count| u64::try_from(count).unwrap_or(u64::MAX));
+            told.push(Event::applied(&self.name, created, counts, generation, milliseconds));
+            self.happened.publish(&self.name, told);
+        }
         let open_places = self.open_places.subscribe();
         let lab = Lab { generation, sources, topology, blueprint: wanted, open_places };
         self.publish.send_replace(Some(Arc::new(lab)));
@@ -291,18 +315,20 @@ impl<K: Kernel> LabActor<K> {
         self.publish.send_replace(None);
         let milliseconds = milliseconds_since(begun);
         tracing::info!(lab = %self.name, milliseconds, "deleted");
+        self.happened.publish(&self.name, [Event::deleted(&self.name, milliseconds)]);
         Ok(DeleteEvent::Deleted(milliseconds))
     }
 }
 
 fn planned(plan: &Plan, with_text: bool) -> ApplyEvent {
-    let count = |action| plan.steps().filter(|(_, step)| step.action == action).count();
-    ApplyEvent::Planned {
-        create: count(Action::Create),
-        change: count(Action::Replace),
-        remove: count(Action::Remove),
-        text: with_text.then(|| plan.to_string()),
-    }
+    let [create, change, remove] = counts(plan);
+    ApplyEvent::Planned { create, change, remove, text: with_text.then(|| plan.to_string()) }
+}
+
+/// Objects to make, to change and to take away.
+fn counts(plan: &Plan) -> [usize; 3] {
+    [Action::Create, Action::Replace, Action::Remove]
+        .map(|action| plan.steps().filter(|(_, step)| step.action == action).count())
 }
 
 fn milliseconds_since(begun: Instant) -> u64 {
