@@ -190,7 +190,7 @@ fn next_hop(topology: &Topology, next_hop: UserNextHop) -> String {
         }
         UserNextHop::VnetLocal => "VnetLocal".to_owned(),
         UserNextHop::Internet => "Internet".to_owned(),
-        UserNextHop::VirtualNetworkGateway => "gateway".to_owned(),
+        UserNextHop::VirtualNetworkGateway => "VirtualNetworkGateway".to_owned(),
         UserNextHop::None => "None (dropped)".to_owned(),
     }
 }

@@ -115,7 +115,7 @@ impl Block {
                 self.write(details, line, padding, y);
             }
         }
-        self.area.height = y + padding - 3;
+        self.area.height = y + padding - 1;
     }
 
     fn write_routes(&mut self, figure: &Figure) {

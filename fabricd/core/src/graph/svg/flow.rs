@@ -16,9 +16,11 @@ pub(super) fn inside(block: &mut Block) {
         return;
     }
     match block.kind {
-        FigureKind::Node => pods(block),
+        // Its cluster does it, so that the pods of all its nodes are alike.
+        FigureKind::Node => {}
         FigureKind::Cluster => cluster(block),
         FigureKind::Subnet => subnet(block),
+        FigureKind::VirtualNetwork => virtual_network(block),
         _ => stack(block),
     }
 }
@@ -42,18 +44,22 @@ fn grid(blocks: &mut [Block], columns: usize, gap: i32, (x, y): (i32, i32)) -> A
     Area { x, y, width: columns * (width + gap) - gap, height: top - gap - y }
 }
 
-/// Pods fill their node in as many columns as its name leaves room for.
-fn pods(node: &mut Block) {
-    let (padding, gap) = (node.look.padding, node.look.gap);
-    let room = (node.area.width - 2 * padding).max(NODE);
-    let chip = node.blocks.iter().map(|pod| pod.area.width).max().unwrap_or(0);
-    let columns = ((room + gap) / (chip + gap)).max(1);
-    let wide = ((room + gap) / columns - gap).max(chip);
-    node.blocks.iter_mut().for_each(|pod| pod.area.width = wide);
-    let top = node.area.height - padding + 12;
-    let area = grid(&mut node.blocks, usize::try_from(columns).unwrap_or(1), gap, (padding, top));
-    node.area.width = node.area.width.max(area.right() + padding);
-    node.area.height = area.bottom() + padding;
+/// Pods fill their node in as many columns as the nodes' names leave room for.
+fn pods(nodes: &mut [Block]) {
+    let widest = |blocks: &mut dyn Iterator<Item = &Block>| blocks.map(|one| one.area.width).max().unwrap_or(0);
+    let chip = widest(&mut nodes.iter().flat_map(|node| &node.blocks));
+    let name = widest(&mut nodes.iter().filter(|one| one.kind == FigureKind::Node));
+    for node in nodes.iter_mut().filter(|node| !node.blocks.is_empty()) {
+        let (padding, gap) = (node.look.padding, node.look.gap);
+        let room = (name - 2 * padding).max(NODE);
+        let columns = ((room + gap) / (chip + gap)).max(1);
+        let wide = ((room + gap) / columns - gap).max(chip);
+        node.blocks.iter_mut().for_each(|pod| pod.area.width = wide);
+        let top = node.area.height - padding + 12;
+        let area = grid(&mut node.blocks, usize::try_from(columns).unwrap_or(1), gap, (padding, top));
+        node.area.width = node.area.width.max(area.right() + padding);
+        node.area.height = area.bottom() + padding;
+    }
 }
 
 /// Nodes in rows, and below them the routing domain of an overlay.
@@ -66,6 +72,7 @@ fn cluster(cluster: &mut Block) {
         5..=9 => 3,
         _ => 4,
     };
+    pods(&mut cluster.blocks);
     let top = cluster.area.height - padding + 10;
     let area = grid(&mut cluster.blocks, columns, gap, (padding, top));
     let mut right = area.right();
@@ -134,30 +141,60 @@ fn subnet(subnet: &mut Block) {
     subnet.area.height = bottom + padding;
 }
 
-/// Boxes of equal width below each other. Route tables of subnets follow the right edge.
+/// Boxes of equal width below each other.
 fn stack(block: &mut Block) {
     let (padding, gap) = (block.look.padding, block.look.gap);
-    let width = block.blocks.iter().map(|one| one.area.width).max().unwrap_or(0);
-    let width = width.max(block.area.width - 2 * padding);
-    let mut top = block.area.height - padding + 12;
-    for one in &mut block.blocks {
-        widen(one, width);
-        one.place(padding, top);
-        top = one.area.bottom() + gap;
-    }
+    let room = (block.area.width - 2 * padding).max(0);
+    let area = grid(&mut block.blocks, 1, gap, (padding, block.area.height - padding + 12));
+    let width = room.max(area.width);
+    block.blocks.iter_mut().for_each(|one| one.area.width = width);
     block.area.width = width + 2 * padding;
-    block.area.height = top - gap + padding;
+    block.area.height = area.bottom() + padding;
 }
 
-fn widen(block: &mut Block, width: i32) {
-    let padding = block.look.padding;
-    let right = block.area.x + width - padding;
-    block.area.width = width;
-    if block.kind != FigureKind::Subnet {
-        return;
+/// Subnets in rows as wide as the widest of them, each filled. One with a gateway begins a row, since
+/// the gateway's line comes in from the left.
+fn virtual_network(network: &mut Block) {
+    let (padding, gap) = (network.look.padding, network.look.gap);
+    let width = network.blocks.iter().map(|subnet| subnet.area.width).max().unwrap_or(0);
+    let width = width.max(network.area.width - 2 * padding);
+    let has_gateway = |subnet: &Block| subnet.blocks.iter().any(|one| one.kind == FigureKind::Gateway);
+    let mut top = network.area.height - padding + 12;
+    let mut rest = &mut network.blocks[..];
+    while !rest.is_empty() {
+        let mut used = rest[0].area.width;
+        let mut count = 1;
+        while let Some(next) = rest.get(count).filter(|next| !has_gateway(next)) {
+            if used + gap + next.area.width > width {
+                break;
+            }
+            used += gap + next.area.width;
+            count += 1;
+        }
+        let (row, below) = rest.split_at_mut(count);
+        let height = row.iter().map(|subnet| subnet.area.height).max().unwrap_or(0);
+        let mut left = padding;
+        let mut spare = width - used;
+        for (number, subnet) in row.iter_mut().enumerate() {
+            let share = spare / i32::try_from(count - number).unwrap_or(1);
+            spare -= share;
+            widen(subnet, subnet.area.width + share);
+            subnet.area.height = height;
+            subnet.place(left, top);
+            left = subnet.area.right() + gap;
+        }
+        top += height + gap;
+        rest = below;
     }
-    if let Some(table) = block.blocks.last_mut().filter(|last| last.kind == FigureKind::RouteTable) {
-        let y = table.area.y;
-        table.place(right - table.area.width, y);
+    network.area.width = width + 2 * padding;
+    network.area.height = top - gap + padding;
+}
+
+/// Makes a subnet wider; its route table keeps to the right edge.
+fn widen(subnet: &mut Block, width: i32) {
+    let by = width - subnet.area.width;
+    subnet.area.width = width;
+    if let Some(table) = subnet.blocks.last_mut().filter(|last| last.kind == FigureKind::RouteTable) {
+        table.shift(by, 0);
     }
 }

@@ -48,8 +48,8 @@ const BOLD: [u16; 95] = [
     716, 716, 494, 596, 479, 712, 652, 924, 646, 652, 583, 712, 366, 712, 838,
 ];
 
-/// Every character of the fonts of fixed width.
-const FIXED: i32 = 603;
+/// Every character of a font of fixed width, or a digit where there is none.
+const FIXED: i32 = 637;
 /// The middle dot between words.
 const DOT: i32 = 380;
 /// Any other character: as wide as high.
