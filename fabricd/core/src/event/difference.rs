@@ -87,12 +87,15 @@ fn changed(object: &Object, old: &[Fact], new: &[Fact]) -> Vec<Event> {
             }
         }
     }
+    // With several clusters, a pod's name alone does not say which one is meant.
+    let cluster = new.iter().find(|fact| fact.what == "cluster").and_then(|fact| fact.value.as_ref());
+    let cluster = cluster.map(|cluster| format!(" (cluster {cluster})")).unwrap_or_default();
     // A pod that is moved has another address too: one event, with the stronger word.
     if let Some(mut moved) = grouped.remove(&Reason::Moved) {
         moved.extend(grouped.remove(&Reason::Changed).unwrap_or_default());
         grouped.insert(Reason::Moved, moved);
     }
-    let rest = grouped.into_iter().map(|(reason, changes)| (reason, changes.join(", ")));
+    let rest = grouped.into_iter().map(|(reason, changes)| (reason, changes.join(", ") + &cluster));
     events.extend(rest.map(|(reason, message)| Event::new(object.clone(), reason, message)));
     events
 }

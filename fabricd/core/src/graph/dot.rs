@@ -74,15 +74,17 @@ fn colours(kind: FigureKind) -> (&'static str, &'static str) {
 fn write_figure(out: &mut String, figure: &Figure, depth: usize) {
     let indent = "  ".repeat(depth);
     let (fill, stroke) = colours(figure.kind);
-    let (id, label) = (figure.id, label(figure));
+    let id = figure.id;
     if figure.figures.is_empty() {
+        let label = lines(figure).join("\\n");
         let _ = writeln!(out, "{indent}f{id} [label=\"{label}\", fillcolor=\"{fill}\", color=\"{stroke}\"];");
         return;
     }
+    let label = lines(figure).join("\\l");
     let _ = writeln!(out, "{indent}subgraph cluster_{id} {{");
     let _ = writeln!(
         out,
-        "{indent}  label=\"{label}\"; labeljust=l; style=\"filled,rounded\"; fillcolor=\"{fill}\"; color=\"{stroke}\";"
+        "{indent}  label=\"{label}\\l\"; labeljust=l; style=\"filled,rounded\"; fillcolor=\"{fill}\"; color=\"{stroke}\";"
     );
     let _ = writeln!(out, "{indent}  c{id} [style=invis, shape=point, width=0, height=0];");
     for inner in &figure.figures {
@@ -91,21 +93,18 @@ fn write_figure(out: &mut String, figure: &Figure, depth: usize) {
     let _ = writeln!(out, "{indent}}}");
 }
 
-/// Routes stand at the left, one below the other; everything else in the middle.
-fn label(figure: &Figure) -> String {
-    let mut out = escape(&figure.title);
+/// The label's lines, escaped.
+fn lines(figure: &Figure) -> Vec<String> {
+    let mut lines = vec![escape(&figure.title)];
     if !matches!(figure.kind, FigureKind::Pod | FigureKind::OverlayPod | FigureKind::HostPod) {
-        let _ = write!(out, "\\n{}", escape(&figure.note));
+        lines.push(escape(&figure.note));
     }
-    for detail in &figure.details {
-        let _ = write!(out, "\\n{}", escape(detail));
-    }
-    for (number, [to, next_hop]) in figure.routes.iter().enumerate() {
-        let begin = if number == 0 { "\\n" } else { "" };
-        let arrow = if next_hop.is_empty() { "" } else { " → " };
-        let _ = write!(out, "{begin}{}{arrow}{}\\l", escape(to), escape(next_hop));
-    }
-    out
+    lines.extend(figure.details.iter().map(|detail| escape(detail)));
+    lines.extend(figure.routes.iter().map(|[to, next_hop]| match next_hop.as_str() {
+        "" => escape(to),
+        next_hop => format!("{} → {}", escape(to), escape(next_hop)),
+    }));
+    lines
 }
 
 /// Inside a quoted string of the DOT language. `\` begins an escape there, and HTML's character

@@ -3,7 +3,9 @@
 mod diagnostics;
 mod kubenet;
 mod network_plugins;
+mod pictures;
 mod properties;
 mod schema;
 mod text;
 mod topologies;
+mod well_formed;

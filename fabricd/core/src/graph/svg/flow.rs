@@ -73,7 +73,7 @@ fn cluster(cluster: &mut Block) {
         _ => 4,
     };
     pods(&mut cluster.blocks);
-    let top = cluster.area.height - padding + 10;
+    let top = cluster.area.height - padding + 12;
     let area = grid(&mut cluster.blocks, columns, gap, (padding, top));
     let mut right = area.right();
     let mut bottom = area.bottom();

@@ -11,7 +11,7 @@ const LANE: i32 = 14;
 /// Between a box and what is beside it.
 const ROOM: i32 = 16;
 /// Ends that differ by less than this are brought to one row, since a small step looks like a mistake.
-const STEP: i32 = 40;
+const STEP: i32 = 30;
 
 /// Gives each line its rows at both ends.
 pub(super) fn dock(blocks: &[Block], column: &[usize], links: &mut [Link<'_>]) {
@@ -62,27 +62,34 @@ enum Side {
 
 fn within(blocks: &[Block], number: usize, row: i32) -> bool {
     let area = blocks[number].area;
-    (area.y + 10..area.bottom() - 10).contains(&row)
+    (area.y + 20..area.bottom() - 20).contains(&row)
 }
 
-/// Moves the only line at a side to the row of its other end, if that is near.
+/// Moves an end to the row of the other one, if that is near and leaves room for its neighbours' labels.
 fn straighten(blocks: &[Block], column: &[usize], links: &mut [Link<'_>]) {
+    let bows = |one: &Link<'_>| column[one.left] == column[one.right];
+    // The rows at the right side of a box, and at its left side.
+    let rows = |links: &[Link<'_>], number: usize, side: Side, without: usize| -> Vec<i32> {
+        let others = links.iter().enumerate().filter(|(index, _)| *index != without);
+        let ends = others.flat_map(|(_, one)| {
+            let right = if bows(one) { Side::Right } else { Side::Left };
+            [(one.left, Side::Right, one.from), (one.right, right, one.to)]
+        });
+        ends.filter(|end| end.0 == number && end.1 == side).map(|end| end.2).collect()
+    };
     for index in 0..links.len() {
-        let link = &links[index];
-        let (left, right, from, to) = (link.left, link.right, link.from, link.to);
-        if link.line.kind == LineKind::Gateway || column[left] == column[right] || (from - to).abs() >= STEP {
+        let Link { left, right, from, to, line } = links[index].clone();
+        let steps = from != to && (from - to).abs() < STEP;
+        if !steps || line.kind == LineKind::Gateway || bows(&links[index]) {
             continue;
         }
-        let within_column = |one: &Link<'_>| column[one.left] == column[one.right];
-        let alone_left = links.iter().filter(|one| one.right == right && !within_column(one)).count() == 1;
-        let alone_right = links
-            .iter()
-            .filter(|one| one.left == left || (one.right == left && within_column(one)))
-            .count()
-            == 1;
-        if alone_left && within(blocks, right, from) {
+        let free = |number, side, row: i32| {
+            let others = rows(links, number, side, index);
+            within(blocks, number, row) && others.iter().all(|other| (row - other).abs() >= PORT - STEP / 2)
+        };
+        if free(right, Side::Left, from) {
             links[index].to = from;
-        } else if alone_right && within(blocks, left, to) {
+        } else if free(left, Side::Right, to) {
             links[index].from = to;
         }
     }

@@ -10,6 +10,8 @@ mod lane;
 mod look;
 mod sheet;
 mod style;
+#[cfg(test)]
+mod tests;
 mod text;
 
 use std::fmt::Write;
