@@ -7,8 +7,8 @@ use clap::{ArgAction, Args, Parser, Subcommand};
 use crate::{
     exit,
     verb::{
-        apply, completion, daemon, delete, describe, doctor, events, exec, expect, get, graph, learn, ping,
-        run, tcpdump, validate, version,
+        apply, completion, daemon, delete, describe, diff, doctor, events, exec, expect, get, graph, learn,
+        nodes, ping, plan, run, tcpdump, validate, verify, version,
     },
 };
 
@@ -65,12 +65,18 @@ impl Global {
 #[derive(Debug, Subcommand)]
 enum Verb {
     Apply(apply::Apply),
+    Diff(diff::Diff),
     Validate(validate::Validate),
+    Verify(verify::Verify),
+    Plan(plan::Plan),
     Delete(delete::Delete),
     Get(get::Get),
     Describe(describe::Describe),
     Graph(graph::Graph),
     Events(events::Events),
+    Scale(nodes::Scale),
+    Upgrade(nodes::Upgrade),
+    Restart(nodes::Restart),
     Ping(ping::Ping),
     Tcpdump(tcpdump::Tcpdump),
     Exec(exec::Exec),
@@ -89,12 +95,18 @@ impl Cli {
         let global = &self.global;
         match self.verb {
             Verb::Apply(verb) => verb.run(global).await,
+            Verb::Diff(verb) => verb.run(global).await,
             Verb::Validate(verb) => verb.run(),
+            Verb::Verify(verb) => verb.run(global).await,
+            Verb::Plan(verb) => verb.run(),
             Verb::Delete(verb) => verb.run(global).await,
             Verb::Get(verb) => verb.run(global).await,
             Verb::Describe(verb) => verb.run(global).await,
             Verb::Graph(verb) => verb.run(global).await,
             Verb::Events(verb) => verb.run(global).await,
+            Verb::Scale(verb) => verb.run(global).await,
+            Verb::Upgrade(verb) => verb.run(global).await,
+            Verb::Restart(verb) => verb.run(global).await,
             Verb::Ping(verb) => verb.run(global).await,
             Verb::Tcpdump(verb) => verb.run(global).await,
             Verb::Exec(verb) => verb.run(global).await,

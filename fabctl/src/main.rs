@@ -5,6 +5,7 @@
 
 mod argv;
 mod capture;
+mod change;
 mod cli;
 mod connection;
 mod document;

@@ -10,11 +10,11 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use fabric_core::{name::LabName, spec::Source};
+use fabric_core::{name::LabName, spec::Source, topology::Standing};
 use serde::{Deserialize, Serialize};
 
 /// The format of the files.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 /// The intents of all labs of a daemon.
 #[derive(Debug)]
@@ -29,10 +29,19 @@ pub struct Intent {
     pub lab: LabName,
     /// Counts applies, from 1.
     pub generation: u64,
-    /// The files of the lab; `None` if it is to be taken away.
-    pub wanted: Option<Vec<Source>>,
+    /// What the lab shall be; `None` if it is to be taken away.
+    pub wanted: Option<Design>,
     /// What was there before, as long as `wanted` may not be reached.
-    pub before: Option<Vec<Source>>,
+    pub before: Option<Design>,
+}
+
+/// What a lab is made from: the same design is always the same lab.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Design {
+    /// Its files.
+    pub sources: Vec<Source>,
+    /// The addresses that it has given away.
+    pub standing: Standing,
 }
 
 /// Why the ledger cannot be used.
@@ -66,8 +75,15 @@ struct Page {
     version: u32,
     lab: String,
     generation: u64,
-    wanted: Option<Vec<PageSource>>,
-    before: Option<Vec<PageSource>>,
+    wanted: Option<PageDesign>,
+    before: Option<PageDesign>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PageDesign {
+    sources: Vec<PageSource>,
+    standing: Standing,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -117,19 +133,20 @@ impl Ledger {
         let Some(directory) = &self.directory else { return Ok(()) };
         let path = page_path(directory, &intent.lab);
         let part = path.with_extension("part");
-        let sources = |sources: &Option<Vec<Source>>| {
-            sources.as_ref().map(|sources| {
+        let design = |design: &Option<Design>| {
+            design.as_ref().map(|design| {
                 let page =
                     |source: &Source| PageSource { name: source.name.clone(), text: source.text.clone() };
-                sources.iter().map(page).collect()
+                let sources = design.sources.iter().map(page).collect();
+                PageDesign { sources, standing: design.standing.clone() }
             })
         };
         let page = Page {
             version: VERSION,
             lab: intent.lab.to_string(),
             generation: intent.generation,
-            wanted: sources(&intent.wanted),
-            before: sources(&intent.before),
+            wanted: design(&intent.wanted),
+            before: design(&intent.before),
         };
         let text = serde_json::to_vec(&page).map_err(io::Error::from).map_err(io_error("write", &part))?;
         let mut file = File::create(&part).map_err(io_error("write", &part))?;
@@ -166,16 +183,17 @@ fn read_page(path: &Path) -> Result<Intent, LedgerError> {
     if page.version != VERSION {
         return Err(unreadable(format!("it has version {}", page.version).into()));
     }
-    let sources = |page: Option<Vec<PageSource>>| {
-        page.map(|page| {
-            page.into_iter().map(|PageSource { name, text }| Source { name, text }).collect::<Vec<_>>()
+    let design = |page: Option<PageDesign>| {
+        page.map(|PageDesign { sources, standing }| {
+            let source = |PageSource { name, text }| Source { name, text };
+            Design { sources: sources.into_iter().map(source).collect(), standing }
         })
     };
     Ok(Intent {
         lab: LabName::new(page.lab).map_err(|error| unreadable(error.into()))?,
         generation: page.generation,
-        wanted: sources(page.wanted),
-        before: sources(page.before),
+        wanted: design(page.wanted),
+        before: design(page.before),
     })
 }
 
@@ -190,7 +208,8 @@ mod tests {
 
     fn intent(generation: u64) -> Intent {
         let source = Source { name: "lab.yaml".into(), text: "kind: Lab\n".into() };
-        Intent { lab: LabName::new("kubenet").unwrap(), generation, wanted: Some(vec![source]), before: None }
+        let wanted = Design { sources: vec![source], standing: Standing::default() };
+        Intent { lab: LabName::new("kubenet").unwrap(), generation, wanted: Some(wanted), before: None }
     }
 
     #[test]
@@ -212,7 +231,7 @@ mod tests {
         let path = directory.path().join("kubenet.json");
         for text in [
             "",
-            "{\"version\":1,",
+            "{\"version\":2,",
             "{\"version\":9,\"lab\":\"a\",\"generation\":1,\"wanted\":null,\"before\":null}",
         ] {
             fs::write(&path, text).unwrap();

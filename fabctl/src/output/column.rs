@@ -163,7 +163,7 @@ fn columns(kind: Kind) -> Vec<Column> {
         Kind::ManagedClusters => vec![
             AZURE_NAME,
             usual("KubernetesVersion", |o| text(o, "/kubernetesVersion")),
-            usual("NetworkPlugin", |o| text(o, "/networkProfile/networkPlugin")),
+            usual("NetworkPlugin", network_plugin),
             usual("PodCidr", |o| text(o, "/networkProfile/podCidr")),
             usual("ServiceCidr", |o| text(o, "/networkProfile/serviceCidr")),
         ],
@@ -174,6 +174,7 @@ fn columns(kind: Kind) -> Vec<Column> {
             usual("Count", |o| text(o, "/count")),
             usual("MaxPods", |o| text(o, "/maxPods")),
             usual("Subnet", |o| id_name(o, "/vnetSubnetId")),
+            usual("PodSubnet", |o| id_name(o, "/podSubnetId")),
         ],
         Kind::All => vec![],
     }
@@ -193,6 +194,20 @@ fn pod_ready(pod: &Value) -> String {
     let containers = list(pod, "/spec/containers").len();
     let ready = if condition(pod, "ContainersReady") == "True" { containers } else { 0 };
     format!("{ready}/{containers}")
+}
+
+/// `azure overlay`, `azure pod subnet`: the plugin, and where pods have their addresses from, if it leaves
+/// a choice.
+fn network_plugin(cluster: &Value) -> String {
+    let plugin = text(cluster, "/networkProfile/networkPlugin");
+    let mode = text(cluster, "/networkProfile/networkPluginMode");
+    let has_pod_subnet =
+        list(cluster, "/agentPoolProfiles").iter().any(|pool| pool.get("podSubnetId").is_some());
+    match (mode.as_str(), has_pod_subnet) {
+        ("", false) => plugin,
+        ("", true) => format!("{plugin} pod subnet"),
+        (mode, _) => format!("{plugin} {mode}"),
+    }
 }
 
 fn selector(deployment: &Value) -> String {

@@ -5,6 +5,7 @@ pub mod describe;
 pub mod diagnostic;
 pub mod json;
 pub mod object;
+pub mod plan;
 pub mod table;
 pub mod yaml;
 

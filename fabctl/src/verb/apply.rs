@@ -1,17 +1,13 @@
 //! `fabctl apply`.
 
-use std::{
-    io::{self, IsTerminal},
-    path::PathBuf,
-    time::{Duration, Instant},
-};
+use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
-use fabric_proto::v1::{Applied, ApplyRequest, Planned, Progress, Rejected, apply_response::Event};
-use indicatif::{ProgressBar, ProgressStyle};
+use fabric_proto::v1::{Applied, ApplyRequest, Planned, Rejected};
 use serde_json::json;
 
 use crate::{
+    change::{self, End},
     cli::Global,
     connection, exit,
     output::{self, diagnostic, json},
@@ -56,24 +52,15 @@ impl Apply {
         let files = source::to_wire(source::read(&self.files)?);
         let connection = connection::open_or_start(global).await?;
         let request = ApplyRequest { files, dry_run: self.dry_run };
-        let mut events = connection.labs().apply(request).await?.into_inner();
-        let mut plan = Planned::default();
-        let mut bar = Bar::new();
-        while let Some(answer) = events.message().await? {
-            match answer.event {
-                Some(Event::Rejected(rejected)) => return reject(rejected, self.output),
-                Some(Event::Planned(planned)) if self.dry_run => return self.show_plan(&planned),
-                Some(Event::Planned(planned)) => plan = planned,
-                Some(Event::Progress(progress)) => bar.show(&progress),
-                Some(Event::Applied(applied)) => {
-                    bar.end();
-                    output::print(&self.outcome(&plan, &applied)?)?;
-                    return Ok(0);
-                }
-                None => {}
+        let events = connection.labs().apply(request).await?.into_inner();
+        match change::follow(events, self.dry_run).await? {
+            End::Rejected(rejected) => reject(rejected, self.output),
+            End::Planned(planned) => self.show_plan(&planned),
+            End::Applied(plan, applied) => {
+                output::print(&self.outcome(&plan, &applied)?)?;
+                Ok(0)
             }
         }
-        anyhow::bail!("the daemon did not say how it ended")
     }
 
     fn show_plan(&self, planned: &Planned) -> anyhow::Result<u8> {
@@ -123,7 +110,8 @@ impl Apply {
     }
 }
 
-fn reject(rejected: Rejected, format: Option<ApplyFormat>) -> anyhow::Result<u8> {
+/// Tells the mistakes of a lab file.
+pub fn reject(rejected: Rejected, format: Option<ApplyFormat>) -> anyhow::Result<u8> {
     let diagnostics: Vec<_> = rejected.diagnostics.into_iter().map(diagnostic::from_wire).collect();
     if format == Some(ApplyFormat::Json) {
         output::print(&json::render(&diagnostic::to_json(&diagnostics), 2)?)?;
@@ -131,40 +119,4 @@ fn reject(rejected: Rejected, format: Option<ApplyFormat>) -> anyhow::Result<u8>
         output::print_error_bytes(diagnostic::render(&diagnostics, output::colour_on_stderr()).as_bytes());
     }
     Ok(exit::BAD_FILE)
-}
-
-/// Shows on a terminal how far it is, if it takes long enough to be looked at.
-struct Bar {
-    begin: Instant,
-    bar: Option<ProgressBar>,
-}
-
-impl Bar {
-    fn new() -> Self {
-        Self { begin: Instant::now(), bar: None }
-    }
-
-    fn show(&mut self, progress: &Progress) {
-        if self.bar.is_none() && self.begin.elapsed() > Duration::from_secs(1) && io::stderr().is_terminal() {
-            let style = ProgressStyle::with_template("{bar:40} {pos}/{len} steps");
-            let bar = ProgressBar::new(progress.total.into());
-            self.bar = Some(style.map_or(bar.clone(), |style| bar.with_style(style)));
-        }
-        if let Some(bar) = &self.bar {
-            bar.set_length(progress.total.into());
-            bar.set_position(progress.done.into());
-        }
-    }
-
-    fn end(&mut self) {
-        if let Some(bar) = self.bar.take() {
-            bar.finish_and_clear();
-        }
-    }
-}
-
-impl Drop for Bar {
-    fn drop(&mut self) {
-        self.end();
-    }
 }

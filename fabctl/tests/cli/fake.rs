@@ -68,11 +68,68 @@ fn answers<T: Send + 'static>(all: Vec<Result<T, Status>>) -> Response<Answers<T
     Response::new(Box::pin(tokio_stream::iter(all)))
 }
 
+fn applied(changed: bool) -> apply_response::Event {
+    let lab = "kubenet".to_owned();
+    apply_response::Event::Applied(Applied { lab, generation: 2, changed, created: false, milliseconds: 97 })
+}
+
 #[tonic::async_trait]
 impl LabService for Canned {
     type ApplyStream = Answers<ApplyResponse>;
     type DeleteStream = Answers<DeleteResponse>;
     type EventsStream = Answers<EventsResponse>;
+    type VerifyStream = Answers<ApplyResponse>;
+    type RestartNodeStream = Answers<ApplyResponse>;
+    type ScaleAgentPoolStream = Answers<ApplyResponse>;
+    type UpgradeAgentPoolStream = Answers<ApplyResponse>;
+
+    async fn verify(&self, request: Request<VerifyRequest>) -> Result<Response<Self::VerifyStream>, Status> {
+        let VerifyRequest { lab, repair } = request.into_inner();
+        let text = if lab == "whole" {
+            String::new()
+        } else {
+            "+ host/n: route 10.244.1.0/24 via 10.224.0.5 dev vnet  # routeTable/rt/n\n~ node/n: sysctl net/ipv4/ip_forward = 1\n".to_owned()
+        };
+        let changed = !text.is_empty();
+        let planned = Planned { lab: "kubenet".into(), text, ..Planned::default() };
+        let event = |event| Ok(ApplyResponse { event: Some(event) });
+        let mut events = vec![event(apply_response::Event::Planned(planned))];
+        if repair {
+            events.push(event(applied(changed)));
+        }
+        Ok(answers(events))
+    }
+
+    async fn restart_node(
+        &self,
+        request: Request<RestartNodeRequest>,
+    ) -> Result<Response<Self::RestartNodeStream>, Status> {
+        let node = request.into_inner().node;
+        if node != "n" {
+            return Err(Status::not_found(format!("lab `kubenet` has no AKS node `{node}`")));
+        }
+        let stage = apply_response::Event::Stage(Stage { text: "n goes down".into() });
+        let event = |event| Ok(ApplyResponse { event: Some(event) });
+        Ok(answers(vec![event(stage), event(applied(true))]))
+    }
+
+    async fn scale_agent_pool(
+        &self,
+        request: Request<ScaleAgentPoolRequest>,
+    ) -> Result<Response<Self::ScaleAgentPoolStream>, Status> {
+        let changed = request.into_inner().count != 2;
+        Ok(answers(vec![Ok(ApplyResponse { event: Some(applied(changed)) })]))
+    }
+
+    async fn upgrade_agent_pool(
+        &self,
+        request: Request<UpgradeAgentPoolRequest>,
+    ) -> Result<Response<Self::UpgradeAgentPoolStream>, Status> {
+        let version = request.into_inner().kubernetes_version;
+        let stage = apply_response::Event::Stage(Stage { text: format!("n is made anew {version}") });
+        let event = |event| Ok(ApplyResponse { event: Some(event) });
+        Ok(answers(vec![event(stage), event(applied(true))]))
+    }
 
     async fn apply(&self, request: Request<ApplyRequest>) -> Result<Response<Self::ApplyStream>, Status> {
         use apply_response::Event;

@@ -1,11 +1,14 @@
 //! The real `fabctl` against a daemon that is none: what it prints, and how it ends.
 
 mod apply;
+mod change;
 mod documents;
 mod fake;
 mod get;
 mod nobody;
+mod plan;
 mod probe;
+mod sight;
 mod terminal;
 
 use std::{

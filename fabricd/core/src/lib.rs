@@ -13,6 +13,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod address_plan;
 pub mod blueprint;
 pub mod capture;
 pub mod document;

@@ -59,13 +59,13 @@ pub struct Job {
 /// Jobs that may run side by side. A wave begins when the one before it has ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Wave {
-    /// Which of the five it is.
+    /// Which of the six it is.
     pub kind: WaveKind,
     /// At most one job a place, sorted by place.
     pub jobs: Vec<Job>,
 }
 
-/// The five waves, in their order.
+/// The waves, in their order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum WaveKind {
     /// Take away objects of places that stay.
@@ -78,6 +78,8 @@ pub enum WaveKind {
     Veths,
     /// Everything else.
     Configure,
+    /// Make learned neighbours, when both ends of all pairs are up: a link without carrier loses them.
+    Neighbours,
 }
 
 /// Everything to do, in order. Empty if the kernel already has what is wanted.
@@ -257,6 +259,7 @@ fn wave_of(object: &Object) -> WaveKind {
         Object::Namespace | Object::Ruleset(_) | Object::Bridge(_) => WaveKind::Namespaces,
         Object::Sysctl(sysctl) if sysctl.link.is_none() => WaveKind::Namespaces,
         Object::Veth(_) => WaveKind::Veths,
+        object if object.is_seed() => WaveKind::Neighbours,
         _ => WaveKind::Configure,
     }
 }

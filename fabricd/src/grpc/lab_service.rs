@@ -18,7 +18,7 @@ use tonic::{Request, Response, Status};
 use super::status::ToStatus;
 use crate::{
     events::{Heard, Occurrence},
-    lab::{ApplyEvent, ChangeError, DeleteEvent, Registry},
+    lab::{Change, ChangeError, ChangeEvent, DeleteEvent, Registry},
 };
 
 pub struct LabApi<K> {
@@ -27,32 +27,86 @@ pub struct LabApi<K> {
 
 type Responses<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
 
+impl<K: Kernel> LabApi<K> {
+    /// Changes the lab of this name, or the only one.
+    async fn change(
+        &self,
+        lab: &str,
+        change: Change,
+    ) -> Result<Response<Responses<v1::ApplyResponse>>, Status> {
+        let lab = self.registry.select(lab).map_err(|error| error.to_status())?;
+        Ok(self.change_of(&lab.topology.lab, change).await)
+    }
+
+    async fn change_of(&self, lab: &LabName, change: Change) -> Response<Responses<v1::ApplyResponse>> {
+        let events = self.registry.handle(lab).change(change).await;
+        let lab = lab.clone();
+        Response::new(ReceiverStream::new(events).map(move |event| change_event(&lab, event)).boxed())
+    }
+}
+
 #[tonic::async_trait]
 impl<K: Kernel> LabService for LabApi<K> {
     type ApplyStream = Responses<v1::ApplyResponse>;
     type DeleteStream = Responses<v1::DeleteResponse>;
     type EventsStream = Responses<v1::EventsResponse>;
+    type VerifyStream = Responses<v1::ApplyResponse>;
+    type RestartNodeStream = Responses<v1::ApplyResponse>;
+    type ScaleAgentPoolStream = Responses<v1::ApplyResponse>;
+    type UpgradeAgentPoolStream = Responses<v1::ApplyResponse>;
 
     async fn apply(&self, request: Request<v1::ApplyRequest>) -> Result<Response<Self::ApplyStream>, Status> {
         let v1::ApplyRequest { files, dry_run } = request.into_inner();
         let sources: Vec<Source> =
             files.into_iter().map(|v1::SourceFile { name, text }| Source { name, text }).collect();
-        let loading = tokio::task::spawn_blocking(move || (spec::load(&sources), sources));
-        let (loaded, sources) = loading.await.map_err(|_| ChangeError::Panicked.to_status())?;
-        let topology = match loaded {
-            Ok(topology) => topology,
-            Err(diagnostics) => {
-                let event = apply_response::Event::Rejected(v1::Rejected {
-                    diagnostics: diagnostics.into_iter().map(diagnostic).collect(),
-                });
-                let response = v1::ApplyResponse { event: Some(event) };
-                return Ok(Response::new(stream::iter([Ok(response)]).boxed()));
+        let (sources, lab) = match self.registry.made_from(&sources) {
+            Some(lab) => (sources, lab),
+            None => {
+                let loading = tokio::task::spawn_blocking(move || (spec::load(&sources), sources));
+                let (loaded, sources) = loading.await.map_err(|_| ChangeError::Panicked.to_status())?;
+                match loaded {
+                    Ok(topology) => (sources, topology.lab),
+                    Err(mistakes) => {
+                        let response = v1::ApplyResponse { event: Some(rejected(mistakes)) };
+                        return Ok(Response::new(stream::iter([Ok(response)]).boxed()));
+                    }
+                }
             }
         };
-        let lab = topology.lab.clone();
-        let events = self.registry.handle(&lab).apply(sources, topology, dry_run).await;
-        let responses = ReceiverStream::new(events).map(move |event| apply_event(&lab, event));
-        Ok(Response::new(responses.boxed()))
+        Ok(self.change_of(&lab, Change::Apply { sources, dry_run }).await)
+    }
+
+    async fn verify(
+        &self,
+        request: Request<v1::VerifyRequest>,
+    ) -> Result<Response<Self::VerifyStream>, Status> {
+        let v1::VerifyRequest { lab, repair } = request.into_inner();
+        self.change(&lab, Change::Verify { repair }).await
+    }
+
+    async fn restart_node(
+        &self,
+        request: Request<v1::RestartNodeRequest>,
+    ) -> Result<Response<Self::RestartNodeStream>, Status> {
+        let v1::RestartNodeRequest { lab, node } = request.into_inner();
+        self.change(&lab, Change::RestartNode { node }).await
+    }
+
+    async fn scale_agent_pool(
+        &self,
+        request: Request<v1::ScaleAgentPoolRequest>,
+    ) -> Result<Response<Self::ScaleAgentPoolStream>, Status> {
+        let v1::ScaleAgentPoolRequest { lab, agent_pool, count } = request.into_inner();
+        self.change(&lab, Change::ScaleAgentPool { agent_pool, count }).await
+    }
+
+    async fn upgrade_agent_pool(
+        &self,
+        request: Request<v1::UpgradeAgentPoolRequest>,
+    ) -> Result<Response<Self::UpgradeAgentPoolStream>, Status> {
+        let v1::UpgradeAgentPoolRequest { lab, agent_pool, kubernetes_version } = request.into_inner();
+        let kubernetes_version = (!kubernetes_version.is_empty()).then_some(kubernetes_version);
+        self.change(&lab, Change::UpgradeAgentPool { agent_pool, kubernetes_version }).await
     }
 
     async fn delete(
@@ -151,17 +205,26 @@ fn count(number: usize) -> u32 {
     u32::try_from(number).unwrap_or(u32::MAX)
 }
 
-fn apply_event(lab: &LabName, event: ApplyEvent) -> Result<v1::ApplyResponse, Status> {
+fn rejected(mistakes: Vec<Diagnostic>) -> apply_response::Event {
+    let diagnostics = mistakes.into_iter().map(diagnostic).collect();
+    apply_response::Event::Rejected(v1::Rejected { diagnostics })
+}
+
+fn change_event(lab: &LabName, event: ChangeEvent) -> Result<v1::ApplyResponse, Status> {
     let event = match event {
-        ApplyEvent::Planned { create, change, remove, text } => apply_response::Event::Planned(v1::Planned {
-            lab: lab.to_string(),
-            text: text.unwrap_or_default(),
-            create: count(create),
-            change: count(change),
-            remove: count(remove),
-        }),
-        ApplyEvent::Progress(done, total) => apply_response::Event::Progress(progress(done, total)),
-        ApplyEvent::Applied { generation, changed, created, milliseconds } => {
+        ChangeEvent::Rejected(mistakes) => rejected(mistakes),
+        ChangeEvent::Planned { create, change, remove, text } => {
+            apply_response::Event::Planned(v1::Planned {
+                lab: lab.to_string(),
+                text: text.unwrap_or_default(),
+                create: count(create),
+                change: count(change),
+                remove: count(remove),
+            })
+        }
+        ChangeEvent::Stage(text) => apply_response::Event::Stage(v1::Stage { text }),
+        ChangeEvent::Progress(done, total) => apply_response::Event::Progress(progress(done, total)),
+        ChangeEvent::Applied { generation, changed, created, milliseconds } => {
             apply_response::Event::Applied(v1::Applied {
                 lab: lab.to_string(),
                 generation,
@@ -170,7 +233,7 @@ fn apply_event(lab: &LabName, event: ApplyEvent) -> Result<v1::ApplyResponse, St
                 milliseconds,
             })
         }
-        ApplyEvent::Failed(error) => return Err(error.to_status()),
+        ChangeEvent::Failed(error) => return Err(error.to_status()),
     };
     Ok(v1::ApplyResponse { event: Some(event) })
 }

@@ -1,6 +1,6 @@
 //! The only place where an error becomes a gRPC status.
 
-use fabric_core::{capture::arguments::ArgumentError, target::TargetError};
+use fabric_core::{capture::arguments::ArgumentError, spec::edit::EditError, target::TargetError};
 use tonic::{Code, Status};
 
 use crate::{
@@ -37,7 +37,8 @@ impl ToStatus for TargetError {
 impl ToStatus for ChangeError {
     fn to_status(&self) -> Status {
         let code = match self {
-            Self::NotFound(_) => Code::NotFound,
+            Self::NotFound(_) | Self::NoNode { .. } | Self::Edit(EditError::NoPool { .. }) => Code::NotFound,
+            Self::Edit(_) => Code::FailedPrecondition,
             Self::Refused(_) | Self::Incomplete(_) => Code::Aborted,
             Self::Ledger(_) | Self::Panicked => Code::Internal,
         };

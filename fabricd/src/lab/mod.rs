@@ -1,17 +1,27 @@
 //! Labs while they run: who owns one, and how it gets from what is to what is wanted.
 
 mod actor;
+mod change;
 mod reconcile;
 mod registry;
+mod roll;
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use fabric_core::{blueprint::Blueprint, place::Place, spec::Source, topology::Topology};
+use fabric_core::{
+    blueprint::Blueprint,
+    place::Place,
+    spec::Source,
+    topology::{Standing, Topology},
+};
 use tokio::sync::watch;
 
-pub use actor::{ApplyEvent, ChangeError, DeleteEvent, LabHandle};
+pub use actor::LabHandle;
+pub use change::{Change, ChangeError, ChangeEvent, DeleteEvent};
 pub use reconcile::{ReconcileError, reconcile};
 pub use registry::{Registry, SelectError};
+
+use crate::ledger::Design;
 
 /// A lab that is there, whole.
 #[derive(Clone, Debug)]
@@ -21,11 +31,18 @@ pub struct Lab {
     /// The files it was made from.
     pub sources: Vec<Source>,
     /// What they mean.
-    pub topology: Topology,
+    pub topology: Arc<Topology>,
     /// Every object it has in the kernel.
-    pub blueprint: Blueprint,
+    pub blueprint: Arc<Blueprint>,
     /// The places that programs may run in: those that are about to go are not among them.
     pub open_places: OpenPlaces,
+}
+
+impl Lab {
+    /// What it is made from.
+    pub fn design(&self) -> Design {
+        Design { sources: self.sources.clone(), standing: Standing::of(&self.topology) }
+    }
 }
 
 /// The places of a lab that programs may run in, as they change.

@@ -9,13 +9,14 @@ use fabric_core::{
     blueprint::{self, Blueprint},
     kernel::Kernel,
     name::LabName,
-    spec,
+    spec::{self, Source},
+    topology::Rollout,
 };
 
-use super::{Lab, LabHandle, actor, actor::Recovered, reconcile};
+use super::{Lab, LabHandle, actor, actor::Recovered, change::says_the_same, reconcile};
 use crate::{
     events::Events,
-    ledger::{Intent, Ledger},
+    ledger::{Design, Intent, Ledger},
 };
 
 /// Why no lab could be picked.
@@ -84,8 +85,8 @@ impl<K: Kernel> Registry<K> {
 
     fn recover_lab(&self, intent: Intent) -> Result<Option<Recovered>, String> {
         let machine = self.kernel.machine();
-        let load = |sources: &Vec<spec::Source>| {
-            spec::load(sources).map_err(|mistakes| {
+        let load = |design: &Design| {
+            spec::load_onto(&design.sources, &design.standing, &Rollout::default()).map_err(|mistakes| {
                 let first = mistakes.first().map_or("no reason given", |mistake| &mistake.message);
                 format!("this version does not understand its file: {first}")
             })
@@ -94,20 +95,21 @@ impl<K: Kernel> Registry<K> {
         if let Some(before) = &intent.before {
             owned = blueprint::draw(&load(before)?, machine);
         }
-        let Some(sources) = intent.wanted else {
+        let Some(design) = intent.wanted else {
             reconcile(&*self.kernel, &intent.lab, &owned, &Blueprint::default(), &|_, _| {})
                 .map_err(|error| error.to_string())?;
             self.ledger.remove(&intent.lab).map_err(|error| error.to_string())?;
             tracing::info!(lab = %intent.lab, "finished taking it away");
             return Ok(None);
         };
-        let topology = load(&sources)?;
+        let topology = load(&design)?;
         let blueprint = blueprint::draw(&topology, machine);
         let steps = reconcile(&*self.kernel, &intent.lab, &owned, &blueprint, &|_, _| {})
             .map_err(|error| error.to_string())?;
         tracing::info!(lab = %intent.lab, steps, "taken over");
         let generation = intent.generation;
-        let done = Intent { wanted: Some(sources.clone()), before: None, ..intent };
+        let sources = design.sources.clone();
+        let done = Intent { wanted: Some(design), before: None, ..intent };
         self.ledger.write(&done).map_err(|error| error.to_string())?;
         Ok(Some(Recovered { generation, sources, topology, blueprint }))
     }
@@ -120,6 +122,13 @@ impl<K: Kernel> Registry<K> {
     fn start(&self, name: &LabName, lab: Option<Recovered>) -> LabHandle {
         let (kernel, ledger, events) = (self.kernel.clone(), self.ledger.clone(), self.events.clone());
         actor::start(kernel, ledger, events, name.clone(), lab)
+    }
+
+    /// The name of the lab that was made from these files, if one was: so they need not be read to know it.
+    pub fn made_from(&self, sources: &[Source]) -> Option<LabName> {
+        let labs = self.labs();
+        let found = labs.iter().find(|lab| says_the_same(&lab.sources, sources));
+        found.map(|lab| lab.topology.lab.clone())
     }
 
     /// All labs that are there, sorted by name.

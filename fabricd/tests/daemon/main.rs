@@ -4,3 +4,4 @@ mod changes;
 mod fake_kernel;
 mod reconcile;
 mod service;
+mod told;

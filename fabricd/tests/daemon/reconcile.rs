@@ -9,11 +9,11 @@ use fabric_core::{
     object::{Key, Object},
     plan::{self, Observed},
     spec::{self, Source},
-    topology::Topology,
+    topology::{Standing, Topology},
 };
 use fabricd::{
-    lab::{ApplyEvent, ChangeError, DeleteEvent, Registry, reconcile},
-    ledger::{Intent, Ledger},
+    lab::{Change, ChangeError, ChangeEvent, DeleteEvent, Registry, reconcile},
+    ledger::{Design, Intent, Ledger},
 };
 
 const KUBENET: &str = include_str!("../../../labs/kubenet/lab.yaml");
@@ -152,16 +152,21 @@ fn a_failed_step_leads_back_or_on_whichever_is_wanted() {
     }
 }
 
+fn design(text: &str) -> Design {
+    Design { sources: sources(text), standing: Standing::of(&topology(text)) }
+}
+
 async fn apply(registry: &Registry<FakeKernel>, text: &str) -> Result<(bool, bool, u64), ChangeError> {
-    let topology = topology(text);
-    let mut events = registry.handle(&topology.lab.clone()).apply(sources(text), topology, false).await;
+    let change = Change::Apply { sources: sources(text), dry_run: false };
+    let mut events = registry.handle(&topology(text).lab).change(change).await;
     while let Some(event) = events.recv().await {
         match event {
-            ApplyEvent::Applied { generation, changed, created, .. } => {
+            ChangeEvent::Applied { generation, changed, created, .. } => {
                 return Ok((created, changed, generation));
             }
-            ApplyEvent::Failed(error) => return Err(error),
-            ApplyEvent::Planned { .. } | ApplyEvent::Progress(..) => {}
+            ChangeEvent::Failed(error) => return Err(error),
+            ChangeEvent::Rejected(mistakes) => panic!("{mistakes:?}"),
+            ChangeEvent::Planned { .. } | ChangeEvent::Stage(_) | ChangeEvent::Progress(..) => {}
         }
     }
     panic!("the events ended without a result")
@@ -226,8 +231,8 @@ async fn after_a_crash_a_lab_is_whole_or_gone_as_the_ledger_says() {
             let intent = Intent {
                 lab: lab.clone(),
                 generation: 7,
-                wanted: after.as_deref().map(sources),
-                before: before.map(sources),
+                wanted: after.as_deref().map(design),
+                before: before.map(design),
             };
             ledger().write(&intent).unwrap();
             let registry = Registry::new(Arc::new(kernel), ledger());

@@ -1,14 +1,15 @@
 //! What a learner sees inside nodes and pods of Azure CNI: the listings of aks-facts 1.2 and 1.3.
 
-use fabric_tests::{Session, wait_until};
+use fabric_tests::{Session, program, wait_until};
 
-pub const TESTS: [(&str, fn()); 6] = [
+pub const TESTS: [(&str, fn()); 7] = [
     ("azure_cni_pod_addresses_routes_and_neighbours", pod),
     ("azure_cni_node_links_routes_and_neighbours", node),
     ("azure_cni_routes_of_each_mode", routes_of_each_mode),
     ("azure_cni_nat_of_each_mode", nat_of_each_mode),
     ("azure_cni_hops", hops),
     ("own_cni_pods_are_empty", own_cni),
+    ("azure_cni_static_blocks", static_blocks),
 ];
 
 const OVERLAY_NODE: &str = "node/aks-nodepool1-12345678-vmss000000";
@@ -244,4 +245,55 @@ fn own_cni() {
     let pods = session.ok(&["get", "pods", "-o", "wide"]);
     let b = pods.lines().find(|line| line.starts_with("b ")).expect("a row");
     assert!(b.contains(" <none> "), "{pods}");
+}
+
+/// A node with blocks looks like one with batches; its switch knows the blocks.
+fn static_blocks() {
+    let session = Session::new();
+    let file = session.folder().join("lab.yaml");
+    let text = include_str!("../../../fabricd/core/tests/labs/static-block.yaml");
+    std::fs::write(&file, text).expect("a lab file");
+    session.ok(&["apply", "-f", file.to_str().expect("UTF-8")]);
+    let node = "node/aks-blocks-12345678-vmss000000";
+    assert_eq!(
+        shows(&session, node, "ip route show root 10.241.0.0/16"),
+        ["10.241.0.0/25 via 10.240.0.1 dev eth0 proto static", "10.241.0.17 dev azvacd53aa4120 proto static"]
+    );
+    assert!(
+        shows(&session, "a", "ip addr show eth0")
+            .contains(&"    inet 10.241.0.17/25 scope global eth0".into())
+    );
+    let host = "host/aks-blocks-12345678-vmss000000";
+    let rules = shows(&session, host, "nft list table ip host").join("\n");
+    assert!(rules.contains("{ 10.240.0.4, 10.241.0.16"), "{rules}");
+    let nat = shows(&session, node, "iptables -t nat -S SWIFT-POSTROUTING");
+    assert!(
+        nat[1].starts_with("-A SWIFT-POSTROUTING -s 10.241.0.0/25 -d 168.63.129.16/32 -p udp"),
+        "{nat:?}"
+    );
+    // Blocks, batches and ranges of them reach each other, and the VNet reaches them, untranslated.
+    for (from, to, source) in [
+        ("a", "b", "10.241.0.17"),
+        ("b", "c", "10.241.0.63"),
+        ("c", "a", "10.242.0.129"),
+        ("a", "vm/device", "10.241.0.17"),
+    ] {
+        let see = format!(
+            "{} icmp[icmptype] == icmp-echo and src host {source}",
+            if to.contains('/') { to.to_owned() } else { format!("pod/{to}") }
+        );
+        session.ok(&[
+            "expect",
+            "--see",
+            &see,
+            "--",
+            program("fabctl").to_str().expect("UTF-8"),
+            "ping",
+            from,
+            to,
+            "-c",
+            "1",
+        ]);
+    }
+    session.ok(&["ping", "vm/device", "b", "-c", "1"]);
 }

@@ -51,8 +51,8 @@ pub fn draw(
     let vm0 = port(blueprint, &place, &cause, vm, name);
 
     let address = IpAddr::V4(nic.private_ip_address);
-    for own in std::iter::once(&nic.private_ip_address).chain(&nic.secondary_addresses) {
-        let own = IpAddr::V4(*own);
+    for own in std::iter::once(nic.private_ip_address).chain(nic.pod_addresses()) {
+        let own = IpAddr::V4(own);
         let neighbour = Neighbour { link: vnet.clone(), address: own, kind: NeighbourKind::Proxy };
         blueprint.add(&place, &cause, Object::Neighbour(neighbour));
     }

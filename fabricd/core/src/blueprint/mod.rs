@@ -23,6 +23,7 @@ use std::{collections::BTreeMap, fmt, net::IpAddr, sync::Arc};
 
 use crate::{
     kernel::Machine,
+    name::IfName,
     object::{Key, Mac, NeighbourKind, Object},
     place::Place,
     topology::{ManagedCluster, NetworkPlugin, Topology},
@@ -153,6 +154,28 @@ impl Blueprint {
     /// What asks for the part of this identity; empty if there is none.
     pub fn cause(&self, place: &Place, key: &Key) -> Arc<str> {
         self.get(place, key).map_or_else(|| Arc::from(""), |part| part.cause.clone())
+    }
+
+    /// The same without some places, and without the veth pairs that lead to them.
+    #[must_use]
+    pub fn without(&self, places: &[Place]) -> Self {
+        let mut rest = self.clone();
+        rest.places.retain(|place, _| !places.contains(place));
+        for parts in rest.places.values_mut() {
+            let lost: Vec<IfName> = parts
+                .values()
+                .filter_map(|part| match &part.object {
+                    Object::Veth(veth) if places.contains(&veth.peer.place) => Some(veth.link.name.clone()),
+                    _ => None,
+                })
+                .collect();
+            let is_lost = |name: &IfName| lost.contains(name);
+            parts.retain(|key, part| {
+                !matches!(key, Key::Link(name) if is_lost(name))
+                    && !part.object.needs_link().is_some_and(is_lost)
+            });
+        }
+        rest
     }
 
     /// The number of objects.

@@ -43,6 +43,8 @@ pub fn draw(
         NextHop::Via { gateway: IpAddr::V4(nic.private_ip_address), link: vm0.clone(), onlink: true };
     route(blueprint, place, &cause, TO_THE_PODS, pod_cidr, NextHop::Link(ovl.clone()));
     route(blueprint, place, &cause, FROM_THE_PODS, node_pod_cidr, to_the_vm);
+    // Nothing leaves the domain by another node.
+    route(blueprint, place, &cause, FROM_THE_PODS, Ipv4Net::default(), NextHop::Blackhole);
     for (priority, input, table) in [(22, vm0, TO_THE_PODS), (23, &ovl, FROM_THE_PODS)] {
         let rule = Rule { priority, input: Some(input.name.clone()), from: None, table };
         blueprint.add(place, &cause, Object::Rule(rule));

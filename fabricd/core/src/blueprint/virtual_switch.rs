@@ -47,8 +47,8 @@ fn forwarded_traffic(forward: &mut String, topology: &Topology, home: usize) {
     }
 }
 
-/// All addresses that are the NIC's own, and what is behind it in an overlay: one address, or an nft set
-/// of ranges.
+/// All addresses that are the NIC's own, its blocks, and what is behind it in an overlay: one address, or an
+/// nft set of ranges and blocks.
 fn addresses(nic: &NetworkInterface) -> String {
     let mut own: Vec<Ipv4Addr> = nic.secondary_addresses.clone();
     own.push(nic.private_ip_address);
@@ -63,8 +63,9 @@ fn addresses(nic: &NetworkInterface) -> String {
     let ranges = ranges
         .into_iter()
         .map(|(first, last)| if first == last { first.to_string() } else { format!("{first}-{last}") });
-    let overlay = nic.overlay.map(|overlay| overlay.node_pod_cidr.to_string());
-    let all: Vec<String> = ranges.chain(overlay).collect();
+    let blocks = nic.secondary_blocks.iter().copied();
+    let behind = blocks.chain(nic.overlay.map(|overlay| overlay.node_pod_cidr));
+    let all: Vec<String> = ranges.chain(behind.map(|block| block.to_string())).collect();
     set(&all)
 }
 

@@ -168,6 +168,7 @@ fn cluster(topology: &Topology, cluster: &ManagedCluster, all: &mut Vec<Facts>) 
     for node in &cluster.nodes {
         let mut facts = nic(topology, &node.nic);
         facts.push(optional("podCIDR", node.pod_cidr));
+        facts.push(fact("Kubernetes", &node.kubernetes_version));
         tell(Kind::Nodes, None, node.name.clone(), facts);
     }
     for deployment in &cluster.deployments {

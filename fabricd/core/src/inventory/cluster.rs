@@ -7,7 +7,10 @@ use super::{
     azure::{azure, cluster_id},
     resource_id::subnet_id,
 };
-use crate::topology::{AgentPool, ManagedCluster, NetworkPlugin, Topology};
+use crate::{
+    address_plan::Mode,
+    topology::{AgentPool, AutoScaling, ManagedCluster, NetworkPlugin, Topology},
+};
 
 /// `az aks show`.
 pub(super) fn managed_clusters(topology: &Topology) -> Vec<Resource> {
@@ -57,15 +60,23 @@ fn pool_object(topology: &Topology, cluster: &ManagedCluster, pool: &AgentPool) 
         "count": pool.count,
         "currentOrchestratorVersion": cluster.kubernetes_version,
         "id": format!("{}/agentPools/{}", cluster_id(topology, &cluster.name), pool.name),
+        "enableAutoScaling": pool.auto_scaling.is_some(),
         "maxPods": pool.max_pods,
         "name": pool.name,
         "orchestratorVersion": cluster.kubernetes_version,
         "osType": "Linux",
         "scaleSet": pool.scale_set,
         "type": Kind::AgentPools.type_name(),
+        "upgradeSettings": { "maxSurge": pool.max_surge.to_string() },
         "vnetSubnetId": subnet_id(topology, pool.subnet),
     });
+    if let Some(AutoScaling { min_count, max_count }) = pool.auto_scaling {
+        object["maxCount"] = max_count.into();
+        object["minCount"] = min_count.into();
+    }
     if let Some(subnet) = pool.pod_subnet {
+        let is_static = pool.mode == Mode::StaticBlock;
+        object["podIpAllocationMode"] = if is_static { "StaticBlock" } else { "DynamicIndividual" }.into();
         object["podSubnetId"] = subnet_id(topology, subnet).into();
     }
     object

@@ -68,7 +68,7 @@ fn node_object(topology: &Topology, cluster: &ManagedCluster, node: &Node) -> Va
             "capacity": { "pods": pool.max_pods.to_string() },
             "conditions": [{ "status": "True", "type": "Ready" }],
             "nodeInfo": {
-                "kubeletVersion": format!("v{}", cluster.kubernetes_version),
+                "kubeletVersion": format!("v{}", node.kubernetes_version),
                 "operatingSystem": "linux",
                 "osImage": "Ubuntu 22.04.5 LTS",
             },

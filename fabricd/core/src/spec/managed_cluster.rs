@@ -3,7 +3,10 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::network_value::{Address, Cidr, SubnetReference};
+use super::{
+    max_surge::MaxSurge,
+    network_value::{Address, Cidr, SubnetReference},
+};
 
 /// An AKS cluster.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -119,6 +122,17 @@ pub struct AgentPoolProfile {
     /// Nodes. Default: 3.
     #[schemars(range(max = 1000))]
     pub count: Option<u32>,
+    /// Whether the cluster autoscaler changes `count`. It does not run here: its limits are checked and
+    /// planned with.
+    pub enable_auto_scaling: Option<bool>,
+    /// The fewest nodes that the autoscaler leaves.
+    #[schemars(range(max = 1000))]
+    pub min_count: Option<u32>,
+    /// The most nodes that the autoscaler makes. AKS wants addresses for all of them.
+    #[schemars(range(min = 1, max = 1000))]
+    pub max_count: Option<u32>,
+    /// How the pool is upgraded.
+    pub upgrade_settings: Option<UpgradeSettings>,
     /// Pods that each node takes. Default: 110 with kubenet and with a pod subnet, 30 with Azure CNI in the
     /// nodes' subnet, else 250.
     #[schemars(range(min = 10, max = 250))]
@@ -128,16 +142,46 @@ pub struct AgentPoolProfile {
     /// Where the pods are, with `networkPlugin: azure`: `VNET/SUBNET`, another one than the nodes' and of
     /// the same VNet. Pools and clusters may share it. Default: pods are in the nodes' subnet.
     pub pod_subnet: Option<SubnetReference>,
+    /// How nodes get addresses of `podSubnet`. Default: `DynamicIndividual`.
+    #[serde(rename = "podIPAllocationMode")]
+    pub pod_ip_allocation_mode: Option<PodIpAllocationMode>,
+    /// Nodes of this pool have addresses of this part of their subnet, and nothing else has. Not known to
+    /// AKS.
+    pub node_address_range: Option<Cidr>,
+    /// Pods of this pool have addresses of this part of what they have them from (`podCidr`, `podSubnet` or
+    /// `vnetSubnet`), and nothing else has. Not known to AKS.
+    pub pod_address_range: Option<Cidr>,
     /// The exact name of the VM scale set. Default: `aks-<pool>-<8 digits>-vmss`, the digits derived from
     /// the names of lab, cluster and pool.
     #[schemars(regex(pattern = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"), length(max = 57))]
     pub scale_set: Option<String>,
+    /// Its nodes' version of Kubernetes, in quotes. Default: the cluster's.
+    #[schemars(regex(pattern = r"^1\.[0-9]+(\.[0-9]+)?$"))]
+    pub orchestrator_version: Option<String>,
     /// Accepted and without effect.
     pub mode: Option<AgentPoolMode>,
     /// Accepted and without effect.
     pub vm_size: Option<String>,
     /// Only `Linux` is built. Default: `Linux`.
     pub os_type: Option<OsType>,
+}
+
+/// How a node pool is upgraded.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct UpgradeSettings {
+    /// Nodes more than there are while it is upgraded. Default: "1".
+    pub max_surge: Option<MaxSurge>,
+}
+
+/// How nodes get addresses of a pod subnet.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+pub enum PodIpAllocationMode {
+    /// 16 at a time, as their pods need them.
+    #[default]
+    DynamicIndividual,
+    /// As many blocks of /28 as `maxPods` pods need, for as long as the node lives.
+    StaticBlock,
 }
 
 /// What a node pool is for.

@@ -6,10 +6,12 @@
 
 mod diagnostic;
 mod document;
+pub mod edit;
 pub mod ip_masq_agent;
 pub mod lab;
 pub mod limits;
 pub mod managed_cluster;
+pub mod max_surge;
 mod mistake;
 pub mod network_value;
 mod not_built;
@@ -35,7 +37,10 @@ use self::{
     problem::{Problem, Span},
     tree::{At, Node},
 };
-use crate::topology::{self, Topology};
+use crate::{
+    address_plan::AddressPlan,
+    topology::{self, Rollout, Standing, Topology},
+};
 
 /// One lab file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -110,8 +115,20 @@ pub enum Workload {
 /// # Errors
 /// Every mistake that was found, in the order of the files.
 pub fn load(sources: &[Source]) -> Result<Topology, Vec<Diagnostic>> {
+    load_onto(sources, &Standing::default(), &Rollout::default())
+}
+
+/// As [`load`], for a lab that is running: who stays keeps what `standing` says.
+///
+/// # Errors
+/// As [`load`].
+pub fn load_onto(
+    sources: &[Source],
+    standing: &Standing,
+    rollout: &Rollout,
+) -> Result<Topology, Vec<Diagnostic>> {
     let (spec, mut problems) = read(sources);
-    let topology = spec.and_then(|spec| match topology::resolve(&spec) {
+    let topology = spec.and_then(|spec| match topology::resolve(&spec, standing, rollout) {
         Ok(topology) => Some(topology),
         Err(more) => {
             problems.extend(more);
@@ -120,6 +137,25 @@ pub fn load(sources: &[Source]) -> Result<Topology, Vec<Diagnostic>> {
     });
     match topology {
         Some(topology) if problems.is_empty() => Ok(topology),
+        _ => Err(diagnostic::diagnostics(sources, problems)),
+    }
+}
+
+/// Reads the files of one lab, and counts the addresses that it needs: also of one that does not fit.
+///
+/// # Errors
+/// Every mistake but those that the plan shows.
+pub fn plan_addresses(sources: &[Source]) -> Result<(String, AddressPlan), Vec<Diagnostic>> {
+    let (spec, mut problems) = read(sources);
+    let plan = spec.and_then(|spec| match topology::plan_addresses(&spec) {
+        Ok(plan) => Some(plan),
+        Err(more) => {
+            problems.extend(more);
+            None
+        }
+    });
+    match plan {
+        Some(plan) if problems.is_empty() => Ok(plan),
         _ => Err(diagnostic::diagnostics(sources, problems)),
     }
 }

@@ -2,6 +2,8 @@
 
 use ipnet::Ipv4Net;
 
+pub(super) use crate::address_plan::formula::size;
+
 /// A range, and why it cannot be taken.
 pub(super) struct Reserved {
     range: &'static str,
@@ -57,11 +59,6 @@ pub(super) fn overlapping(nets: &[Ipv4Net]) -> Vec<(usize, usize)> {
         }
     }
     pairs
-}
-
-/// Addresses of a block.
-pub(super) fn size(net: Ipv4Net) -> u64 {
-    1 << (32 - net.prefix_len())
 }
 
 #[cfg(test)]

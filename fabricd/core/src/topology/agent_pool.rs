@@ -1,15 +1,20 @@
 //! Node pools: names, sizes, where the nodes are.
 
+use ipnet::Ipv4Net;
+
 use super::{
-    NetworkPlugin, SubnetIndex, VirtualNetwork, scale_set,
+    AutoScaling, NetworkPlugin, SubnetIndex, VirtualNetwork,
+    managed_cluster::check_version,
+    pool_range, pool_size, scale_set,
     unique::Names,
     virtual_network::{GATEWAY_SUBNET, find_subnet},
 };
 use crate::{
+    address_plan::{MaxSurge, Mode},
     name::check_label,
     spec::{
         LabSpec,
-        managed_cluster::{AgentPoolProfile, OsType},
+        managed_cluster::{AgentPoolProfile, OsType, PodIpAllocationMode},
         problem::Problem,
         suggest::list,
         tree::At,
@@ -25,20 +30,30 @@ fn max_pods(plugin: NetworkPlugin) -> u32 {
     }
 }
 
-/// What AKS allows for `maxPods` (aks-facts 7).
-const MAX_PODS_RANGE: std::ops::RangeInclusive<u32> = 10..=250;
+/// The least that AKS allows for `maxPods` (aks-facts 7).
+pub(super) const MAX_PODS_LEAST: u32 = 10;
 
-/// `az aks create` makes three nodes if it is not told otherwise.
-const COUNT: u32 = 3;
+/// What AKS allows for `maxPods` (aks-facts 7).
+const MAX_PODS_RANGE: std::ops::RangeInclusive<u32> = MAX_PODS_LEAST..=250;
 
 /// A pool of which perhaps the subnet is not known, because of a mistake.
+#[derive(Clone)]
 pub(super) struct Draft<'a> {
     pub name: String,
     pub scale_set: String,
     pub count: u32,
+    /// `orchestratorVersion`.
+    pub version: Option<String>,
+    pub auto_scaling: Option<AutoScaling>,
+    pub max_surge: MaxSurge,
     pub max_pods: u32,
     pub subnet: Option<SubnetIndex>,
     pub pod_subnet: Option<SubnetIndex>,
+    pub mode: Mode,
+    /// The part of `subnet` that its nodes have addresses of.
+    pub node_range: Option<Ipv4Net>,
+    /// The part of the pod CIDR, of `pod_subnet` or of `subnet` that its pods have addresses of.
+    pub pod_range: Option<Ipv4Net>,
     pub at: At<'a>,
 }
 
@@ -50,6 +65,10 @@ pub(super) struct Surroundings<'a> {
     pub cluster: &'a str,
     /// The cluster's network plugin.
     pub plugin: NetworkPlugin,
+    /// The cluster's pod CIDR, if it has one.
+    pub pod_cidr: Option<Ipv4Net>,
+    /// The minor version of Kubernetes, if it is known.
+    pub minor_version: Option<u32>,
     /// The lab's name.
     pub lab: &'a str,
     /// The subnet that AKS made for the cluster, if it had to.
@@ -86,6 +105,9 @@ impl Surroundings<'_> {
             let message = "Windows nodes are not built yet";
             problems.push(Problem::new(at.key("osType").span(), message).help("write `osType: Linux`"));
         }
+        if let Some(version) = &pool.orchestrator_version {
+            check_version(version, at.key("orchestratorVersion"), problems);
+        }
         let default = max_pods(self.plugin);
         let max_pods = pool.max_pods.unwrap_or(default);
         if !MAX_PODS_RANGE.contains(&max_pods) {
@@ -96,15 +118,67 @@ impl Surroundings<'_> {
             );
         }
         let subnet = self.subnet(pool, at, problems);
-        Draft {
+        let pod_subnet = self.pod_subnet(pool, subnet, at, problems);
+        let (count, auto_scaling) = pool_size::resolve(pool, at, problems);
+        let mut draft = Draft {
             name: pool.name.clone(),
             scale_set,
-            count: pool.count.unwrap_or(COUNT),
+            count,
+            auto_scaling,
+            version: pool.orchestrator_version.clone(),
+            max_surge: pool_size::max_surge(pool),
             max_pods,
             subnet,
-            pod_subnet: self.pod_subnet(pool, subnet, at, problems),
+            pod_subnet,
+            mode: self.mode(pool, pod_subnet, at, problems),
+            node_range: None,
+            pod_range: None,
             at,
+        };
+        pool_range::read(pool, &mut draft, self.networks, self.pod_cidr, problems);
+        draft
+    }
+
+    /// Where the pool's pods have their addresses from, one by one or in blocks.
+    fn mode(
+        &self,
+        pool: &AgentPoolProfile,
+        pods: Option<SubnetIndex>,
+        at: At<'_>,
+        problems: &mut Vec<Problem>,
+    ) -> Mode {
+        let at = at.key("podIPAllocationMode");
+        let mode = match self.plugin {
+            NetworkPlugin::Kubenet => Mode::Kubenet,
+            NetworkPlugin::NodeSubnet => Mode::NodeSubnet,
+            NetworkPlugin::Overlay => Mode::Overlay,
+            NetworkPlugin::None => Mode::None,
+            NetworkPlugin::PodSubnet
+                if pool.pod_ip_allocation_mode == Some(PodIpAllocationMode::StaticBlock) =>
+            {
+                Mode::StaticBlock
+            }
+            NetworkPlugin::PodSubnet => Mode::PodSubnet,
+        };
+        if pool.pod_ip_allocation_mode.is_some() && self.plugin != NetworkPlugin::PodSubnet {
+            let message = "only a node pool with a `podSubnet` has a `podIPAllocationMode`";
+            let help = "add `podSubnet`, or remove it";
+            problems.push(Problem::new(at.span(), message).help(help));
         }
+        if mode != Mode::StaticBlock {
+            return mode;
+        }
+        // Both limits: AKS "configure-azure-cni-static-block-allocation".
+        if self.minor_version.is_some_and(|minor| minor < 28) {
+            let message = "static block allocation needs Kubernetes 1.28";
+            problems.push(Problem::new(at.span(), message).help("raise `kubernetesVersion` of the cluster"));
+        }
+        let prefix = pods.map(|pods| self.networks[pods.virtual_network].subnets[pods.subnet].address_prefix);
+        if let Some(prefix) = prefix.filter(|prefix| prefix.prefix_len() < 12) {
+            let message = format!("the subnet {prefix} is too large for static block allocation");
+            problems.push(Problem::new(at.span(), message).help("AKS takes a /12 at the most"));
+        }
+        mode
     }
 
     fn scale_set(&self, pool: &AgentPoolProfile, at: At<'_>, problems: &mut Vec<Problem>) -> String {

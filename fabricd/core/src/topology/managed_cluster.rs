@@ -9,6 +9,8 @@ use super::{
     agent_pool::{Draft, Surroundings},
     network_profile::{self, Network},
     node::Nodes,
+    resolve::AZURE_VMS_MAX,
+    standing::Course,
     unique::Names,
 };
 use crate::{
@@ -21,6 +23,20 @@ const KUBERNETES_VERSION: &str = "1.30";
 
 /// Node pools of a cluster. Source: AKS quotas and limits.
 const POOLS_MAX: usize = 100;
+
+/// A cluster, without its nodes.
+#[derive(Clone)]
+pub(super) struct Drafted<'a> {
+    /// Its index in the file.
+    pub index: usize,
+    pub cluster: &'a spec::ManagedCluster,
+    pub kubernetes_version: String,
+    pub network: Network,
+    pub drafts: Vec<Draft<'a>>,
+    /// False if a mistake keeps nodes from being made.
+    pub complete: bool,
+    pub at: At<'a>,
+}
 
 /// A cluster, without its pods.
 pub(super) struct Unpopulated {
@@ -51,17 +67,16 @@ impl<'a> Clusters<'a> {
         }
     }
 
-    /// Checks the cluster at `index` of the file and makes its nodes.
+    /// Checks the cluster at `index` of the file, up to its node pools.
     ///
     /// `managed_subnet` is the subnet that AKS made for it, where the file has no VNet.
-    pub fn resolve(
+    pub fn draft(
         &mut self,
         index: usize,
         networks: &[VirtualNetwork],
         managed_subnet: Option<SubnetIndex>,
-        book: &mut AddressBook,
         problems: &mut Vec<Problem>,
-    ) -> Unpopulated {
+    ) -> Drafted<'a> {
         let cluster = &self.spec.lab.value.managed_clusters[index];
         let at = self.spec.lab.at().key("managedClusters").item(index);
         self.names.claim(&cluster.name, at.key("name").span(), problems);
@@ -71,43 +86,31 @@ impl<'a> Clusters<'a> {
         let kubernetes_version = version(cluster, at, problems);
         let network = network_profile::resolve(cluster, at, problems);
         let plugin = network.plugin;
-        let drafts = self.pools(cluster, plugin, at, networks, managed_subnet, problems);
+        let surroundings = Surroundings {
+            spec: self.spec,
+            networks,
+            cluster: &cluster.name,
+            plugin,
+            pod_cidr: network.pod_cidr,
+            minor_version: minor(&kubernetes_version),
+            lab: self.lab,
+            managed_subnet,
+        };
+        let drafts = self.pools(cluster, &surroundings, at, problems);
         self.claim_subnets(cluster, plugin, &drafts, networks, problems);
         check_networks(&network, &drafts, networks, at, problems);
         let mut complete =
             drafts.iter().all(|draft| draft.subnet.is_some()) && !at.key("agentPoolProfiles").has_lost_any();
         complete &=
             plugin != NetworkPlugin::PodSubnet || drafts.iter().all(|draft| draft.pod_subnet.is_some());
-        let wanted: u64 = drafts.iter().map(|draft| u64::from(draft.count)).sum();
-        let nodes = Nodes { cluster: index, network: &network, networks, at };
-        complete &= nodes.fit(&drafts, book, problems);
-        let (agent_pools, nodes) =
-            if complete { nodes.make(drafts, book, problems) } else { (vec![], vec![]) };
-        complete &= nodes.len() as u64 == wanted;
-        let cluster = ManagedCluster {
-            name: cluster.name.clone(),
-            kubernetes_version,
-            network_plugin: plugin,
-            pod_cidr: network.pod_cidr,
-            service_cidr: network.service_cidr,
-            dns_service_ip: network.dns_service_ip,
-            non_masquerade_cidrs: vec![],
-            agent_pools,
-            nodes,
-            pods: vec![],
-            deployments: vec![],
-            namespaces: vec![],
-        };
-        Unpopulated { cluster, complete }
+        Drafted { index, cluster, kubernetes_version, network, drafts, complete, at }
     }
 
     fn pools(
         &mut self,
         cluster: &spec::ManagedCluster,
-        plugin: NetworkPlugin,
+        surroundings: &Surroundings<'_>,
         at: At<'a>,
-        networks: &[VirtualNetwork],
-        managed_subnet: Option<SubnetIndex>,
         problems: &mut Vec<Problem>,
     ) -> Vec<Draft<'a>> {
         let at = at.key("agentPoolProfiles");
@@ -119,14 +122,6 @@ impl<'a> Clusters<'a> {
             problems.push(Problem::new(at.span(), format!("a cluster has at most {POOLS_MAX} node pools")));
             return vec![];
         }
-        let surroundings = Surroundings {
-            spec: self.spec,
-            networks,
-            cluster: &cluster.name,
-            plugin,
-            lab: self.lab,
-            managed_subnet,
-        };
         let mut names = Names::of("a node pool in this cluster");
         let pools = cluster.agent_pool_profiles.iter().enumerate();
         pools
@@ -179,22 +174,70 @@ impl<'a> Clusters<'a> {
     }
 }
 
+impl Drafted<'_> {
+    /// The same, incomplete if it has more nodes than a lab may have.
+    pub fn without_excess(mut self) -> Self {
+        let wanted: u64 = self.drafts.iter().map(|draft| u64::from(draft.count)).sum();
+        self.complete &= wanted <= AZURE_VMS_MAX as u64;
+        self
+    }
+
+    /// Makes the nodes.
+    pub fn make(
+        self,
+        networks: &[VirtualNetwork],
+        course: Course<'_>,
+        book: &mut AddressBook,
+        problems: &mut Vec<Problem>,
+    ) -> Unpopulated {
+        let Self { index, cluster, kubernetes_version, network, drafts, mut complete, .. } = self;
+        let wanted: u64 = drafts.iter().map(|draft| u64::from(draft.count)).sum();
+        let nodes =
+            Nodes { cluster: index, network: &network, networks, course, version: &kubernetes_version };
+        let (agent_pools, nodes) =
+            if complete { nodes.make(drafts, book, problems) } else { (vec![], vec![]) };
+        complete &= nodes.len() as u64 == wanted;
+        let cluster = ManagedCluster {
+            name: cluster.name.clone(),
+            kubernetes_version,
+            network_plugin: network.plugin,
+            pod_cidr: network.pod_cidr,
+            service_cidr: network.service_cidr,
+            dns_service_ip: network.dns_service_ip,
+            non_masquerade_cidrs: vec![],
+            agent_pools,
+            nodes,
+            pods: vec![],
+            deployments: vec![],
+            namespaces: vec![],
+        };
+        Unpopulated { cluster, complete }
+    }
+}
+
+/// `30` of `1.30.7`; none if it is no version.
+fn minor(version: &str) -> Option<u32> {
+    version.split('.').nth(1)?.parse().ok()
+}
+
 fn version(cluster: &spec::ManagedCluster, at: At<'_>, problems: &mut Vec<Problem>) -> String {
     let Some(version) = &cluster.kubernetes_version else { return KUBERNETES_VERSION.to_owned() };
+    check_version(version, at.key("kubernetesVersion"), problems);
+    version.clone()
+}
+
+/// Checks a version of Kubernetes that is written at `at`.
+pub(super) fn check_version(version: &str, at: At<'_>, problems: &mut Vec<Problem>) {
     let parts: Vec<&str> = version.split('.').collect();
     let numbers =
         parts.iter().all(|part| (1..=3).contains(&part.len()) && part.bytes().all(|c| c.is_ascii_digit()));
     if !numbers || !(2..=3).contains(&parts.len()) || parts[0] != "1" {
         let shown: String = version.chars().take(40).collect();
         problems.push(
-            Problem::new(
-                at.key("kubernetesVersion").span(),
-                format!("`{shown}` is not a version of Kubernetes"),
-            )
-            .help("write it like \"1.30\" or \"1.30.7\""),
+            Problem::new(at.span(), format!("`{shown}` is not a version of Kubernetes"))
+                .help("write it like \"1.30\" or \"1.30.7\""),
         );
     }
-    version.clone()
 }
 
 /// Pods and Services must not have addresses of the VNet, nor Services those of a connected site.

@@ -10,20 +10,26 @@ mod connected_ranges;
 mod deployment;
 mod derived_name;
 mod gateway;
+mod ground;
 mod ip_masq_agent;
 mod managed_cluster;
 mod network_profile;
 mod node;
 mod on_premises;
 mod peering;
+mod planned;
 mod pod_address;
 mod pod_spec;
 mod pod_subnet;
+mod pool_range;
+mod pool_size;
 mod resolve;
 mod resource_name;
 pub mod route_table;
 pub mod scale_set;
 mod scheduler;
+mod shortage;
+mod standing;
 mod unique;
 mod virtual_machine;
 mod virtual_network;
@@ -34,9 +40,17 @@ use std::net::Ipv4Addr;
 use ipnet::Ipv4Net;
 use k8s_openapi::api::{apps::v1::Deployment, core::v1::Pod as PodManifest};
 
-pub use self::resolve::{AZURE_VMS_MAX, resolve};
+pub use self::{
+    planned::plan_addresses,
+    resolve::{AZURE_VMS_MAX, resolve},
+    standing::{Rollout, Standing},
+};
 pub use crate::spec::lab::GatewayType;
-use crate::{name::LabName, place::Place};
+use crate::{
+    address_plan::{MaxSurge, Mode},
+    name::LabName,
+    place::Place,
+};
 
 /// A whole lab.
 #[derive(Clone, Debug)]
@@ -126,8 +140,21 @@ pub struct NetworkInterface {
     /// Addresses beside the first that Azure brings to this NIC, ascending: those for a node's pods.
     /// With a pod subnet they are of that subnet, and the first of them is nobody's but the batch's.
     pub secondary_addresses: Vec<Ipv4Addr>,
+    /// The same in whole blocks, ascending, with static block allocation. The first address of the first is
+    /// nobody's but the node's.
+    pub secondary_blocks: Vec<Ipv4Net>,
     /// The pods behind it in a routing domain of their own, if the cluster is an overlay.
     pub overlay: Option<Overlay>,
+}
+
+impl NetworkInterface {
+    /// All addresses beside the first, ascending.
+    pub fn pod_addresses(&self) -> impl Iterator<Item = Ipv4Addr> {
+        let blocks = self.secondary_blocks.iter().flat_map(|block| {
+            (u32::from(block.network())..=u32::from(block.broadcast())).map(Ipv4Addr::from)
+        });
+        self.secondary_addresses.iter().copied().chain(blocks)
+    }
 }
 
 /// A node's part of its cluster's overlay: a routing domain beside the VNet (aks-facts 2.2).
@@ -279,12 +306,29 @@ pub struct AgentPool {
     pub scale_set: String,
     /// Nodes.
     pub count: u32,
+    /// The limits of the cluster autoscaler, if it is on.
+    pub auto_scaling: Option<AutoScaling>,
+    /// Nodes more during an upgrade.
+    pub max_surge: MaxSurge,
     /// Pods that each node takes, `hostNetwork` ones included.
     pub max_pods: u32,
     /// Where its nodes are.
     pub subnet: SubnetIndex,
     /// Where its pods are, with [`NetworkPlugin::PodSubnet`].
     pub pod_subnet: Option<SubnetIndex>,
+    /// The cluster's network plugin; tells the two modes of [`NetworkPlugin::PodSubnet`] apart.
+    pub mode: Mode,
+    /// The part of what its pods have addresses of that the lab file gives to this pool.
+    pub pod_range: Option<Ipv4Net>,
+}
+
+/// Limits of the cluster autoscaler for a node pool.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AutoScaling {
+    /// The fewest nodes.
+    pub min_count: u32,
+    /// The most nodes; not less.
+    pub max_count: u32,
 }
 
 /// An AKS node.
@@ -294,6 +338,8 @@ pub struct Node {
     pub name: String,
     /// Its pool, as an index into [`ManagedCluster::agent_pools`].
     pub pool: usize,
+    /// Its version of Kubernetes, such as `1.30`.
+    pub kubernetes_version: String,
     /// Its NIC.
     pub nic: NetworkInterface,
     /// Its share of the cluster's pod CIDR, if that has one.

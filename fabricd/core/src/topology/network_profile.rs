@@ -18,7 +18,7 @@ use crate::spec::{
 };
 
 /// AKS' default for pods, with kubenet and overlay (aks-facts 2.1).
-const POD_CIDR: Ipv4Net = block(10, 244);
+pub(super) const POD_CIDR: Ipv4Net = block(10, 244);
 
 /// AKS' default for Services (aks-facts 2.1).
 const SERVICE_CIDR: Ipv4Net = block(10, 0);
@@ -28,6 +28,7 @@ const fn block(a: u8, b: u8) -> Ipv4Net {
 }
 
 /// How pods are connected, and where pods and Services get their addresses from.
+#[derive(Clone)]
 pub(super) struct Network {
     pub plugin: NetworkPlugin,
     /// None where pods get addresses of a subnet.

@@ -1,19 +1,51 @@
-//! The nodes of a cluster: whether they fit, and their names, addresses and shares of the pod CIDR.
+//! The nodes of a cluster: their names, addresses and shares of the pod CIDR.
 
-use ipnet::Ipv4Net;
+use std::collections::{BTreeMap, btree_map::Entry};
+
+use ipnet::{Ipv4Net, Ipv4Subnets};
 
 use super::{
     AgentPool, NetworkInterface, NetworkPlugin, Node, Overlay, SubnetIndex, VirtualNetwork,
-    address_book::{AddressBook, usable},
-    address_range::size,
+    address_book::AddressBook,
     agent_pool::Draft,
+    managed_cluster::Drafted,
     network_profile::Network,
     resolve::AZURE_VMS_MAX,
     route_table::ROUTES_MAX,
     scale_set::node_name,
+    standing::{Course, NodeLease},
     virtual_machine::full,
 };
-use crate::spec::{problem::Problem, tree::At};
+use crate::{
+    address_plan::{
+        Mode,
+        formula::{POD_CIDR_PREFIX, blocks},
+    },
+    spec::problem::Problem,
+};
+
+/// Whether the cluster has nodes, and no more than a route table and this program allow.
+pub(super) fn limits(cluster: &Drafted<'_>, problems: &mut Vec<Problem>) -> bool {
+    let pools = cluster.at.key("agentPoolProfiles");
+    let wanted: u64 = cluster.drafts.iter().map(|draft| u64::from(draft.count)).sum();
+    if wanted == 0 && !pools.is_unwritten() && !pools.has_lost_any() {
+        problems.push(Problem::new(pools.span(), "a cluster needs at least one node"));
+        return false;
+    }
+    if cluster.network.plugin == NetworkPlugin::Kubenet && wanted > ROUTES_MAX as u64 {
+        let message = format!("{wanted} nodes; a kubenet cluster has at most {ROUTES_MAX}");
+        let help = format!("each node takes a route, and an Azure route table holds {ROUTES_MAX}");
+        problems.push(Problem::new(pools.span(), message).help(help));
+        return false;
+    }
+    if wanted > AZURE_VMS_MAX as u64 {
+        let message = format!("{wanted} nodes; a lab has at most {AZURE_VMS_MAX}");
+        let help = "each is a port of one Linux bridge, and a bridge has 1,023";
+        problems.push(Problem::new(pools.span(), message).help(help));
+        return false;
+    }
+    true
+}
 
 /// What nodes are made in.
 pub(super) struct Nodes<'a> {
@@ -21,91 +53,12 @@ pub(super) struct Nodes<'a> {
     pub cluster: usize,
     pub network: &'a Network,
     pub networks: &'a [VirtualNetwork],
-    /// The cluster.
-    pub at: At<'a>,
+    pub course: Course<'a>,
+    /// The cluster's version of Kubernetes.
+    pub version: &'a str,
 }
 
 impl Nodes<'_> {
-    /// Whether route table, pod CIDR and subnets are large enough.
-    pub fn fit(&self, drafts: &[Draft<'_>], book: &AddressBook, problems: &mut Vec<Problem>) -> bool {
-        let pools = self.at.key("agentPoolProfiles");
-        let wanted: u64 = drafts.iter().map(|draft| u64::from(draft.count)).sum();
-        if wanted == 0 && !pools.is_unwritten() && !pools.has_lost_any() {
-            problems.push(Problem::new(pools.span(), "a cluster needs at least one node"));
-            return false;
-        }
-        if self.network.plugin == NetworkPlugin::Kubenet && wanted > ROUTES_MAX as u64 {
-            let message = format!("{wanted} nodes; a kubenet cluster has at most {ROUTES_MAX}");
-            let help = format!("each node takes a route, and an Azure route table holds {ROUTES_MAX}");
-            problems.push(Problem::new(pools.span(), message).help(help));
-            return false;
-        }
-        if wanted > AZURE_VMS_MAX as u64 {
-            let message = format!("{wanted} nodes; a lab has at most {AZURE_VMS_MAX}");
-            let help = "each is a port of one Linux bridge, and a bridge has 1,023";
-            problems.push(Problem::new(pools.span(), message).help(help));
-            return false;
-        }
-        let room = self.network.pod_cidr.is_none_or(|cidr| self.blocks_fit(wanted, cidr, problems));
-        room && (self.network.plugin != NetworkPlugin::NodeSubnet
-            || self.reservations_fit(drafts, book, problems))
-    }
-
-    fn blocks_fit(&self, wanted: u64, pod_cidr: Ipv4Net, problems: &mut Vec<Problem>) -> bool {
-        let room = size(pod_cidr) / 256;
-        if wanted > room {
-            let message = format!(
-                "the pod CIDR {pod_cidr} is too small: it holds {room} blocks of /24 for {wanted} nodes"
-            );
-            let length = (0..=24_u8).rev().find(|length| wanted <= 1 << (24 - length)).unwrap_or(0);
-            let help = format!(
-                "each node gets a /24: take a /{length}, or `networkPlugin: azure` without overlay, where pods have addresses of the VNet"
-            );
-            let at = self.at.key("networkProfile").key("podCidr");
-            problems.push(Problem::new(at.span(), message).help(help));
-        }
-        wanted <= room
-    }
-
-    /// Azure CNI takes the addresses of all pods with their node (aks-facts 7).
-    fn reservations_fit(
-        &self,
-        drafts: &[Draft<'_>],
-        book: &AddressBook,
-        problems: &mut Vec<Problem>,
-    ) -> bool {
-        let mut taken = std::collections::BTreeMap::new();
-        let mut fit = true;
-        for draft in drafts {
-            let Some(subnet) = draft.subnet else { continue };
-            let each = 1 + u64::from(draft.max_pods);
-            let needed = u64::from(draft.count) * each;
-            let taken: &mut u64 = taken.entry(subnet).or_default();
-            let free = book.free(subnet).saturating_sub(*taken);
-            *taken += needed;
-            if needed <= free {
-                continue;
-            }
-            fit = false;
-            let it = &self.networks[subnet.virtual_network].subnets[subnet.subnet];
-            let Draft { name, count, max_pods, .. } = draft;
-            let message = format!(
-                "the subnet `{}` {} is too small for the node pool `{name}`: it needs {count} × (1 + {max_pods}) = {needed} addresses, and {free} are free",
-                it.name, it.address_prefix
-            );
-            let network = it.address_prefix.network();
-            let sizes = (2..=29).rev().filter_map(|length| Ipv4Net::new(network, length).ok());
-            let enough = sizes.into_iter().find(|net| usable(*net) >= *taken);
-            let larger = enough.map_or_else(String::new, |net| format!("take a /{}, ", net.prefix_len()));
-            let help = format!(
-                "Azure CNI reserves 1 + `maxPods` addresses with each node, so there is room for {} (InsufficientSubnetSize); {larger}fewer `maxPods`, or `networkPluginMode: overlay`, where a node takes one address",
-                free / each
-            );
-            problems.push(Problem::new(draft.at.key("vnetSubnet").span(), message).help(help));
-        }
-        fit
-    }
-
     /// Makes pools and nodes; fewer, with a problem, where a subnet is full.
     pub fn make(
         &self,
@@ -113,22 +66,36 @@ impl Nodes<'_> {
         book: &mut AddressBook,
         problems: &mut Vec<Problem>,
     ) -> (Vec<AgentPool>, Vec<Node>) {
-        let blocks = self.network.pod_cidr.and_then(|cidr| cidr.subnets(24).ok());
-        let mut blocks = blocks.into_iter().flatten();
+        let mut shares = PodCidr::of(self.network.pod_cidr, &drafts, self.course.kept);
         let mut pools = vec![];
         let mut nodes = vec![];
-        for Draft { name, scale_set, count, max_pods, subnet, pod_subnet, at } in drafts {
-            let Some(subnet) = subnet else { continue };
-            for instance in 0..count {
-                let name = node_name(&scale_set, instance);
-                let pod_cidr = blocks.next();
-                let Some(nic) = self.nic(&name, max_pods, subnet, pod_cidr, book) else {
-                    problems.push(full(self.networks, subnet, at.key("vnetSubnet")));
+        for draft in drafts {
+            let Some(subnet) = draft.subnet else { continue };
+            for instance in 0..draft.count {
+                let name = node_name(&draft.scale_set, instance);
+                let pod_cidr = shares.of_node(&name, draft.pod_range);
+                let Some(nic) = self.nic(&name, &draft, subnet, pod_cidr, book) else {
+                    problems.push(full(self.networks, subnet, draft.at.key("vnetSubnet")));
                     break;
                 };
-                nodes.push(Node { name, pool: pools.len(), nic, pod_cidr });
+                let before = self.course.rollout.versions.get(&name).or(draft.version.as_ref());
+                let kubernetes_version = before.map_or(self.version, String::as_str).to_owned();
+                nodes.push(Node { name, pool: pools.len(), kubernetes_version, nic, pod_cidr });
             }
-            pools.push(AgentPool { name, scale_set, count, max_pods, subnet, pod_subnet });
+            let Draft { name, scale_set, count, auto_scaling, max_surge, max_pods, .. } = draft;
+            let Draft { pod_subnet, mode, pod_range, .. } = draft;
+            pools.push(AgentPool {
+                name,
+                scale_set,
+                count,
+                auto_scaling,
+                max_surge,
+                max_pods,
+                subnet,
+                pod_subnet,
+                mode,
+                pod_range,
+            });
         }
         (pools, nodes)
     }
@@ -136,18 +103,36 @@ impl Nodes<'_> {
     fn nic(
         &self,
         name: &str,
-        max_pods: u32,
+        draft: &Draft<'_>,
         subnet: SubnetIndex,
         pod_cidr: Option<Ipv4Net>,
         book: &mut AddressBook,
     ) -> Option<NetworkInterface> {
-        let private_ip_address = book.take_next(subnet, &format!("the node `{name}`"))?;
+        let kept = self.course.kept.get(name);
+        let private_ip_address = match kept {
+            Some(lease) => lease.address,
+            None => book.take_next_in(subnet, draft.node_range, &format!("the node `{name}`"))?,
+        };
         let mut secondary_addresses = vec![];
-        if self.network.plugin == NetworkPlugin::NodeSubnet {
-            let owner = format!("the node `{name}`, for a pod");
-            for _ in 0..max_pods {
-                secondary_addresses.push(book.take_next(subnet, &owner)?);
+        let mut secondary_blocks = vec![];
+        match (draft.mode, draft.pod_subnet) {
+            // Azure CNI takes the addresses of all pods with their node (aks-facts 7).
+            (Mode::NodeSubnet, _) => {
+                secondary_addresses = kept.map_or_else(Vec::new, |lease| lease.secondary_addresses.clone());
+                let owner = format!("the node `{name}`, for a pod");
+                for _ in secondary_addresses.len()..draft.max_pods as usize {
+                    secondary_addresses.push(book.take_next_in(subnet, draft.pod_range, &owner)?);
+                }
+                secondary_addresses.sort_unstable();
             }
+            (Mode::StaticBlock, Some(pods)) => {
+                secondary_blocks = kept.map_or_else(Vec::new, |lease| lease.secondary_blocks.clone());
+                for _ in secondary_blocks.len()..blocks(draft.max_pods) as usize {
+                    secondary_blocks.push(book.take_block(pods, draft.pod_range)?);
+                }
+                secondary_blocks.sort_unstable();
+            }
+            _ => {}
         }
         let overlay = match (self.network.plugin, self.network.pod_cidr, pod_cidr) {
             (NetworkPlugin::Overlay, Some(pod_cidr), Some(node_pod_cidr)) => {
@@ -162,7 +147,61 @@ impl Nodes<'_> {
             private_ip_address,
             enable_ip_forwarding,
             secondary_addresses,
+            secondary_blocks,
             overlay,
         })
+    }
+}
+
+/// The blocks of /24 of a pod CIDR that are still free, in order.
+struct PodCidr {
+    whole: Option<Ipv4Net>,
+    /// Those that nodes have already, with the nodes' names.
+    given: BTreeMap<Ipv4Net, String>,
+    /// Those of the pools that have one.
+    ranges: Vec<Ipv4Net>,
+    /// By range; without one, outside of all of them.
+    left: BTreeMap<Option<Ipv4Net>, Ipv4Subnets>,
+}
+
+impl PodCidr {
+    fn of(whole: Option<Ipv4Net>, drafts: &[Draft<'_>], kept: &BTreeMap<String, NodeLease>) -> Self {
+        let ranges: Vec<Ipv4Net> = drafts.iter().filter_map(|draft| draft.pod_range).collect();
+        let nodes = drafts.iter().flat_map(|draft| {
+            let names = (0..draft.count).map(|instance| node_name(&draft.scale_set, instance));
+            names.map(|name| (name, draft.pod_range))
+        });
+        // Clusters may have the same pod CIDR, and the same blocks of it.
+        let mut shares = Self { whole, ranges, given: BTreeMap::new(), left: BTreeMap::new() };
+        for (name, range) in nodes {
+            let block = kept.get(&name).and_then(|lease| lease.pod_cidr);
+            if let Some(block) = block.filter(|block| shares.is_of(range, *block)) {
+                shares.given.insert(block, name);
+            }
+        }
+        shares
+    }
+
+    /// Whether `block` is one that a node of a pool with this range gets.
+    fn is_of(&self, range: Option<Ipv4Net>, block: Ipv4Net) -> bool {
+        let within = range.or(self.whole).filter(|_| self.whole.is_some());
+        let others = || range.is_none() && self.ranges.iter().any(|range| range.contains(&block));
+        block.prefix_len() == POD_CIDR_PREFIX && within.is_some_and(|net| net.contains(&block)) && !others()
+    }
+
+    /// The block of the node: the one that it has, or a new one.
+    fn of_node(&mut self, name: &str, range: Option<Ipv4Net>) -> Option<Ipv4Net> {
+        let has = self.given.iter().find(|(_, owner)| *owner == name).map(|(block, _)| *block);
+        has.or_else(|| self.next(range))
+    }
+
+    fn next(&mut self, range: Option<Ipv4Net>) -> Option<Ipv4Net> {
+        let whole = range.or(self.whole).filter(|_| self.whole.is_some())?;
+        let left = match self.left.entry(range) {
+            Entry::Occupied(entry) => entry.into_mut(),
+            Entry::Vacant(entry) => entry.insert(whole.subnets(POD_CIDR_PREFIX).ok()?),
+        };
+        left.filter(|block| !self.given.contains_key(block))
+            .find(|block| range.is_some() || !self.ranges.iter().any(|range| range.contains(block)))
     }
 }

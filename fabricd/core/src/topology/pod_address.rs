@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, net::Ipv4Addr};
 
-use super::{ManagedCluster, NetworkPlugin, Node, workload::Draft};
+use super::{ManagedCluster, NetworkPlugin, Node, Standing, scheduler::gives, workload::Draft};
 use crate::spec::problem::Problem;
 
 /// The last of a node's /24: `.255` is the broadcast address.
@@ -21,19 +21,21 @@ pub(super) fn on_host_network(draft: &Draft<'_>) -> bool {
 
 /// The address of each of `drafts`, all of `cluster`, on the node of `placed` at the same index.
 ///
-/// Pinned ones first; the others get the lowest free one, in order. `None` for a pod without a node, or
+/// Pinned ones first, then what pods have in the running lab; the others get the lowest free one, in order. `None` for a pod without a node, or
 /// with a problem, or without an address since a plugin of one's own gives it.
 pub(super) fn assign(
     cluster: &ManagedCluster,
     drafts: &[&Draft<'_>],
     placed: &[Option<usize>],
+    standing: &Standing,
     problems: &mut Vec<Problem>,
 ) -> Vec<Option<Ipv4Addr>> {
     let mut addresses = vec![None; drafts.len()];
     let mut taken: BTreeMap<Ipv4Addr, &str> = BTreeMap::new();
     for (index, draft) in drafts.iter().enumerate() {
         let (Some((address, span)), Some(_)) = (draft.pinned, placed[index]) else { continue };
-        if let Some(help) = unusable(cluster.network_plugin, address) {
+        let node = placed[index].map(|node| &cluster.nodes[node]);
+        if let Some(help) = node.and_then(|node| unusable(cluster.network_plugin, node, address)) {
             let message = format!("a pod cannot have {address}");
             problems.push(Problem::new(span, message).help(help));
         } else if let Some(other) = taken.get(&address) {
@@ -45,12 +47,25 @@ pub(super) fn assign(
             addresses[index] = Some(address);
         }
     }
+    for (index, draft) in drafts.iter().enumerate() {
+        let node = placed[index].map(|node| &cluster.nodes[node]);
+        let (Some(node), None, false) = (node, draft.pinned, on_host_network(draft)) else { continue };
+        let lease = standing.pod(&cluster.name, &draft.namespace, draft.name());
+        let address = lease.filter(|lease| lease.node == node.name).and_then(|lease| lease.address);
+        let usable = |address: &Ipv4Addr| {
+            gives(node, *address) && unusable(cluster.network_plugin, node, *address).is_none()
+        };
+        if let Some(address) = address.filter(usable).filter(|it| !taken.contains_key(it)) {
+            taken.insert(address, draft.name());
+            addresses[index] = Some(address);
+        }
+    }
     let mut free: Vec<_> = cluster.nodes.iter().map(|node| Free::of(cluster.network_plugin, node)).collect();
     for (index, draft) in drafts.iter().enumerate() {
         let Some(node) = placed[index] else { continue };
         if on_host_network(draft) {
             addresses[index] = Some(cluster.nodes[node].nic.private_ip_address);
-        } else if draft.pinned.is_none() {
+        } else if draft.pinned.is_none() && addresses[index].is_none() {
             // At most maxPods pods are on a node, and it has more addresses than that.
             addresses[index] = free[node].next(&taken);
         }
@@ -59,7 +74,10 @@ pub(super) fn assign(
 }
 
 /// Why no pod can have this address of its node's range.
-fn unusable(plugin: NetworkPlugin, address: Ipv4Addr) -> Option<&'static str> {
+fn unusable(plugin: NetworkPlugin, node: &Node, address: Ipv4Addr) -> Option<&'static str> {
+    if node.nic.secondary_blocks.first().is_some_and(|block| block.network() == address) {
+        return Some("the first address of a node's blocks is the node's own");
+    }
     let last = address.octets()[3];
     match plugin {
         NetworkPlugin::Kubenet if !(first(plugin)..=LAST).contains(&last) => {
@@ -75,7 +93,8 @@ fn unusable(plugin: NetworkPlugin, address: Ipv4Addr) -> Option<&'static str> {
 /// A node's addresses for pods, of which some may be taken.
 struct Free<'a> {
     addresses: Box<dyn Iterator<Item = Ipv4Addr> + 'a>,
-    /// With a pod subnet the first free one is the primary address of the batch, which no pod gets.
+    /// With a pod subnet the first free one is the primary address of the batch or of the blocks, which no
+    /// pod gets.
     keep_first: bool,
 }
 
@@ -87,7 +106,7 @@ impl<'a> Free<'a> {
                 Box::new((first(plugin)..=LAST).map(move |host| Ipv4Addr::from(base + u32::from(host))))
             }
             (NetworkPlugin::None, _) => Box::new(std::iter::empty()),
-            _ => Box::new(node.nic.secondary_addresses.iter().copied()),
+            _ => Box::new(node.nic.pod_addresses()),
         };
         Self { addresses, keep_first: plugin == NetworkPlugin::PodSubnet }
     }

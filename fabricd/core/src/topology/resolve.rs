@@ -3,13 +3,17 @@
 use std::{collections::BTreeSet, net::Ipv4Addr};
 
 use super::{
-    ManagedCluster, NetworkPlugin, Pod, SubnetIndex, Topology, VirtualNetwork,
+    ManagedCluster, NetworkPlugin, Pod, Rollout, Standing, SubnetIndex, Topology, VirtualNetwork,
     address_book::AddressBook,
-    connected_ranges, gateway, ip_masq_agent,
-    managed_cluster::{Clusters, Unpopulated},
-    on_premises, peering, pod_address,
+    connected_ranges,
+    ground::Ground,
+    ip_masq_agent,
+    managed_cluster::Unpopulated,
+    node, peering, pod_address,
     pod_subnet::Placed,
-    route_table, scheduler, virtual_machine, virtual_network,
+    route_table, scheduler, shortage,
+    standing::Course,
+    virtual_machine,
     workload::{self, Draft},
 };
 use crate::{
@@ -33,35 +37,36 @@ const FILE_NAME_MAX: usize = 255;
 /// # Errors
 /// Every mistake that was found. An object whose own mistake was noted by [`crate::spec::read`] causes no
 /// further ones.
-pub fn resolve(spec: &LabSpec) -> Result<Topology, Vec<Problem>> {
+pub fn resolve(spec: &LabSpec, standing: &Standing, rollout: &Rollout) -> Result<Topology, Vec<Problem>> {
     let mut problems = vec![];
-    let topology = try_resolve(spec, &mut problems);
+    let topology = try_resolve(spec, (standing, rollout), &mut problems);
     match topology {
         Some(topology) if problems.is_empty() => Ok(topology),
         _ => Err(problems),
     }
 }
 
-fn try_resolve(spec: &LabSpec, problems: &mut Vec<Problem>) -> Option<Topology> {
+fn try_resolve(
+    spec: &LabSpec,
+    (standing, rollout): (&Standing, &Rollout),
+    problems: &mut Vec<Problem>,
+) -> Option<Topology> {
     check_sizes(spec, problems)?;
     let name = lab_name(spec, problems);
     let lab = name.as_ref().map_or("lab", LabName::as_str);
 
-    let mut networks = virtual_network::resolve(spec, problems);
-    let mut route_tables = route_table::resolve(spec, &mut networks, problems);
-    peering::resolve(spec, &mut networks, problems);
-    let managed_subnets = add_managed_networks(spec, lab, &mut networks);
-    let mut book = AddressBook::of(&networks);
-    let vm_drafts = virtual_machine::draft(spec, &networks, &mut book, problems);
-    let gateways = gateway::resolve(spec, &networks, &mut book, problems);
-    let sites = on_premises::resolve(spec, &networks, &gateways, problems);
-
-    let mut rules = Clusters::of(spec, lab);
-    let clusters: Vec<Unpopulated> = (0..spec.lab.value.managed_clusters.len())
-        .map(|index| {
-            rules.resolve(index, &networks, managed_subnets.get(index).copied(), &mut book, problems)
-        })
-        .collect();
+    let mut ground = Ground::of(spec, lab, problems);
+    ground.surge(rollout);
+    for cluster in &mut ground.clusters {
+        cluster.complete &= node::limits(cluster, problems);
+    }
+    let demands = ground.demands(&[]);
+    shortage::tell(&demands, &mut ground.clusters, problems);
+    let kept = ground.keep(standing);
+    let course = Course { standing, rollout, kept: &kept };
+    let Ground { mut networks, mut route_tables, mut book, vm_drafts, gateways, sites, clusters } = ground;
+    let clusters: Vec<Unpopulated> =
+        clusters.into_iter().map(|cluster| cluster.make(&networks, course, &mut book, problems)).collect();
     let node_names: BTreeSet<String> =
         clusters.iter().flat_map(|it| &it.cluster.nodes).map(|node| node.name.to_ascii_lowercase()).collect();
     let is_node = |name: &str| node_names.contains(&name.to_ascii_lowercase());
@@ -74,7 +79,8 @@ fn try_resolve(spec: &LabSpec, problems: &mut Vec<Problem>) -> Option<Topology> 
     peering::check_gateways(spec, &networks, &gateways, problems);
     check_ports(spec, virtual_machines.len() + node_names.len() + gateways.len(), problems);
 
-    let managed_clusters = populate(spec, lab, name.as_ref(), clusters, (&networks, &mut book), problems);
+    let managed_clusters =
+        populate(spec, (lab, name.as_ref()), clusters, course, (&networks, &mut book), problems);
     if problems.is_empty() {
         route_table::serve_kubenet(spec, lab, &managed_clusters, &mut networks, &mut route_tables, problems);
     }
@@ -91,7 +97,7 @@ fn try_resolve(spec: &LabSpec, problems: &mut Vec<Problem>) -> Option<Topology> 
     Some(topology)
 }
 
-fn lab_name(spec: &LabSpec, problems: &mut Vec<Problem>) -> Option<LabName> {
+pub(super) fn lab_name(spec: &LabSpec, problems: &mut Vec<Problem>) -> Option<LabName> {
     let at = spec.lab.at().key("metadata").key("name");
     let Some(name) = spec.lab.value.metadata.as_ref().and_then(|metadata| metadata.name.as_ref()) else {
         if !at.is_lost() {
@@ -106,7 +112,7 @@ fn lab_name(spec: &LabSpec, problems: &mut Vec<Problem>) -> Option<LabName> {
 }
 
 /// Keeps the work bounded: what follows compares some entries with all others.
-fn check_sizes(spec: &LabSpec, problems: &mut Vec<Problem>) -> Option<()> {
+pub(super) fn check_sizes(spec: &LabSpec, problems: &mut Vec<Problem>) -> Option<()> {
     let (lab, at) = (&spec.lab.value, spec.lab.at());
     let sections = [
         ("virtualNetworks", lab.virtual_networks.len()),
@@ -132,16 +138,6 @@ fn check_sizes(spec: &LabSpec, problems: &mut Vec<Problem>) -> Option<()> {
         limit(at.key("addressPrefixes"), site.address_prefixes.len());
     }
     (problems.len() == before).then_some(())
-}
-
-/// Without any VNet in the file, each cluster gets the one that AKS would make.
-fn add_managed_networks(spec: &LabSpec, lab: &str, networks: &mut Vec<VirtualNetwork>) -> Vec<SubnetIndex> {
-    if !spec.lab.at().key("virtualNetworks").is_unwritten() {
-        return vec![];
-    }
-    let clusters = &spec.lab.value.managed_clusters;
-    networks.extend(clusters.iter().map(|cluster| virtual_network::managed_default(lab, &cluster.name)));
-    (0..networks.len()).map(|virtual_network| SubnetIndex { virtual_network, subnet: 0 }).collect()
 }
 
 /// A pod subnet has pods only: AKS delegates it to itself.
@@ -179,9 +175,9 @@ fn check_ports(spec: &LabSpec, ports: usize, problems: &mut Vec<Problem>) {
 /// Places the pods, and gives them addresses.
 fn populate(
     spec: &LabSpec,
-    lab: &str,
-    name: Option<&LabName>,
+    (lab, name): (&str, Option<&LabName>),
     clusters: Vec<Unpopulated>,
+    course: Course<'_>,
     (networks, book): (&[VirtualNetwork], &mut AddressBook),
     problems: &mut Vec<Problem>,
 ) -> Vec<ManagedCluster> {
@@ -198,9 +194,9 @@ fn populate(
     let placed: Vec<Vec<Option<usize>>> = borrowed
         .iter()
         .zip(&drafts)
-        .map(|(cluster, drafts)| scheduler::place(cluster, drafts, problems))
+        .map(|(cluster, drafts)| scheduler::place(cluster, drafts, course, problems))
         .collect();
-    let batches = batches(spec, &borrowed, &drafts, &placed, (networks, book), problems);
+    let batches = batches(spec, &borrowed, &drafts, &placed, course, (networks, book), problems);
 
     let mut clusters: Vec<ManagedCluster> = clusters.into_iter().map(|it| it.cluster).collect();
     for (cluster, batches) in clusters.iter_mut().zip(batches) {
@@ -213,7 +209,7 @@ fn populate(
     for ((cluster, (drafts, placed)), (namespaces, cidrs)) in
         clusters.iter_mut().zip(populations).zip(namespaces)
     {
-        cluster.pods = pods(cluster, name, drafts, &placed, problems);
+        cluster.pods = pods(cluster, name, (drafts, &placed), course.standing, problems);
         cluster.namespaces = namespaces.into_iter().collect();
         cluster.non_masquerade_cidrs = cidrs;
     }
@@ -230,6 +226,7 @@ fn batches(
     clusters: &[&ManagedCluster],
     drafts: &[Vec<&Draft<'_>>],
     placed: &[Vec<Option<usize>>],
+    course: Course<'_>,
     (networks, book): (&[VirtualNetwork], &mut AddressBook),
     problems: &mut Vec<Problem>,
 ) -> Vec<Vec<Vec<Ipv4Addr>>> {
@@ -239,17 +236,19 @@ fn batches(
     for cluster in &all {
         cluster.pin(networks, book, problems);
     }
-    all.iter().map(|cluster| cluster.give(spec, networks, book, problems)).collect()
+    let kept: Vec<_> = all.iter().map(|cluster| cluster.keep(course.standing, book)).collect();
+    let both = all.iter().zip(kept);
+    both.map(|(cluster, kept)| cluster.give(spec, kept, (networks, book), problems)).collect()
 }
 
 fn pods(
     cluster: &ManagedCluster,
     lab: Option<&LabName>,
-    drafts: &[&Draft<'_>],
-    placed: &[Option<usize>],
+    (drafts, placed): (&[&Draft<'_>], &[Option<usize>]),
+    standing: &Standing,
     problems: &mut Vec<Problem>,
 ) -> Vec<Pod> {
-    let addresses = pod_address::assign(cluster, drafts, placed, problems);
+    let addresses = pod_address::assign(cluster, drafts, placed, standing, problems);
     let may_have_none = cluster.network_plugin == NetworkPlugin::None;
     let mut pods = vec![];
     for ((draft, node), address) in drafts.iter().zip(placed).zip(addresses) {

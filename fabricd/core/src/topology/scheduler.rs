@@ -7,19 +7,25 @@ use std::{collections::BTreeMap, net::Ipv4Addr};
 
 use k8s_openapi::api::core::v1::PodSpec;
 
-use super::{ManagedCluster, NetworkPlugin, Node, workload::Draft};
-use crate::spec::{
-    limits::DIAGNOSTICS_MAX,
-    problem::Problem,
-    suggest::{advice, quoted},
+use super::{ManagedCluster, NetworkPlugin, Node, standing::Course, workload::Draft};
+use crate::{
+    address_plan::Mode,
+    spec::{
+        limits::DIAGNOSTICS_MAX,
+        problem::Problem,
+        suggest::{advice, quoted},
+    },
 };
 
 /// The index of a node for each of `drafts`, all of `cluster`; `None`, with a problem, if there is none.
 pub(super) fn place(
     cluster: &ManagedCluster,
     drafts: &[&Draft<'_>],
+    course: Course<'_>,
     problems: &mut Vec<Problem>,
 ) -> Vec<Option<usize>> {
+    let drained: Vec<bool> =
+        cluster.nodes.iter().map(|node| course.rollout.drained.contains(&node.name)).collect();
     let mut load = vec![0_u32; cluster.nodes.len()];
     let by_name: BTreeMap<&str, usize> =
         cluster.nodes.iter().enumerate().map(|(index, node)| (node.name.as_str(), index)).collect();
@@ -31,6 +37,8 @@ pub(super) fn place(
         }
         match wish(cluster, draft, &by_name) {
             Ok(None) => open.push(index),
+            // It has no other place to go to.
+            Ok(Some(node)) if drained[node] => {}
             Ok(Some(node)) => match admit(cluster, draft, node, &mut load) {
                 Ok(()) => placed[index] = Some(node),
                 Err(problem) => problems.push(problem),
@@ -38,11 +46,20 @@ pub(super) fn place(
             Err(problem) => problems.push(problem),
         }
     }
+    open.retain(|&index| {
+        let stays = stays(cluster, drafts[index], course, &by_name).filter(|&node| !drained[node]);
+        let room = stays.filter(|&node| load[node] < max_pods(cluster, node));
+        if let Some(node) = room {
+            load[node] += 1;
+            placed[index] = Some(node);
+        }
+        room.is_none()
+    });
     for index in open {
         if problems.len() > DIAGNOSTICS_MAX {
             break;
         }
-        match choose(cluster, drafts[index], &load) {
+        match choose(cluster, drafts[index], &drained, &load) {
             Ok(node) => {
                 load[node] += 1;
                 placed[index] = Some(node);
@@ -77,11 +94,21 @@ fn wish(
         let message = "a pod with `hostNetwork: true` has its node's address";
         return Err(Problem::new(span, message).help("remove the annotation"));
     }
-    // With a pod subnet any node gets any address, and a plugin of one's own may do what it likes.
-    if matches!(cluster.network_plugin, NetworkPlugin::PodSubnet | NetworkPlugin::None) {
+    let home = cluster.nodes.iter().position(|node| gives(node, address));
+    let anywhere = match cluster.network_plugin {
+        // A plugin of one's own may do what it likes.
+        NetworkPlugin::None => true,
+        // In batches any node gets any address.
+        NetworkPlugin::PodSubnet if home.is_none() => match named {
+            Some(node) => takes_any(cluster, node),
+            None => (0..cluster.nodes.len()).any(|node| takes_any(cluster, node)),
+        },
+        _ => false,
+    };
+    if anywhere {
         return Ok(named);
     }
-    let Some(home) = cluster.nodes.iter().position(|node| gives(node, address)) else {
+    let Some(home) = home else {
         let help = match (cluster.nodes.first(), cluster.nodes.last()) {
             (Some(first), Some(last)) => format!("its nodes have {} to {}", given(first), given(last)),
             _ => "it has no nodes".to_owned(),
@@ -104,17 +131,35 @@ fn wish(
 }
 
 /// Whether the node gives `address` to a pod.
-fn gives(node: &Node, address: Ipv4Addr) -> bool {
+pub(super) fn gives(node: &Node, address: Ipv4Addr) -> bool {
+    let nic = &node.nic;
     match node.pod_cidr {
         Some(pod_cidr) => pod_cidr.contains(&address),
-        None => node.nic.secondary_addresses.binary_search(&address).is_ok(),
+        None => {
+            nic.secondary_addresses.binary_search(&address).is_ok()
+                || nic.secondary_blocks.iter().any(|block| block.contains(&address))
+        }
     }
+}
+
+/// Whether the node gets the addresses that its pods want: it has neither reserved any nor blocks.
+fn takes_any(cluster: &ManagedCluster, node: usize) -> bool {
+    cluster.agent_pools[cluster.nodes[node].pool].mode == Mode::PodSubnet
+}
+
+/// Whether the address that is in writing for the pod, if there is one, can be on the node.
+fn can_have(cluster: &ManagedCluster, draft: &Draft<'_>, node: usize) -> bool {
+    let Some((address, _)) = draft.pinned else { return true };
+    cluster.network_plugin != NetworkPlugin::PodSubnet
+        || takes_any(cluster, node)
+        || gives(&cluster.nodes[node], address)
 }
 
 /// The addresses that the node gives to pods, for messages.
 fn given(node: &Node) -> String {
-    let addresses = &node.nic.secondary_addresses;
-    match (node.pod_cidr, addresses.first(), addresses.last()) {
+    let mut addresses = node.nic.pod_addresses();
+    let first = addresses.next();
+    match (node.pod_cidr, first, addresses.last().or(first)) {
         (Some(pod_cidr), ..) => pod_cidr.to_string(),
         (None, Some(first), Some(last)) => format!("{first}–{last}"),
         _ => "none".to_owned(),
@@ -138,14 +183,34 @@ fn admit(cluster: &ManagedCluster, draft: &Draft<'_>, node: usize, load: &mut [u
     Ok(())
 }
 
-fn choose(cluster: &ManagedCluster, draft: &Draft<'_>, load: &[u32]) -> Result<usize, Problem> {
-    let fitting: Vec<usize> = (0..cluster.nodes.len()).filter(|&node| fits(cluster, draft, node)).collect();
+/// The node that the pod is on in the running lab, if it is still one for it.
+fn stays(
+    cluster: &ManagedCluster,
+    draft: &Draft<'_>,
+    course: Course<'_>,
+    by_name: &BTreeMap<&str, usize>,
+) -> Option<usize> {
+    let lease = course.standing.pod(&cluster.name, &draft.namespace, draft.name())?;
+    by_name.get(lease.node.as_str()).copied().filter(|&node| fits(cluster, draft, node))
+}
+
+fn choose(
+    cluster: &ManagedCluster,
+    draft: &Draft<'_>,
+    drained: &[bool],
+    load: &[u32],
+) -> Result<usize, Problem> {
+    let open = (0..cluster.nodes.len()).filter(|&node| !drained[node]);
+    let fitting: Vec<usize> = open.filter(|&node| fits(cluster, draft, node)).collect();
     if fitting.is_empty() {
         let span = draft.pod_at.key("spec").key("nodeSelector").span();
         return Err(Problem::new(span, format!("no node of the cluster `{}` fits the node selector", cluster.name))
             .help("labels that nodes have: kubernetes.io/hostname, kubernetes.io/os, kubernetes.io/arch, agentpool, kubernetes.azure.com/agentpool"));
     }
-    let free = fitting.iter().copied().filter(|&node| load[node] < max_pods(cluster, node));
+    let free = fitting
+        .iter()
+        .copied()
+        .filter(|&node| load[node] < max_pods(cluster, node) && can_have(cluster, draft, node));
     free.min_by_key(|&node| (load[node], node)).ok_or_else(|| {
         let room: u64 = fitting.iter().map(|&node| u64::from(max_pods(cluster, node))).sum();
         let message = format!("there is no room for the pod: nodes that it fits take {room} pods in all");

@@ -6,7 +6,7 @@ use std::{
 };
 
 use super::{
-    NetworkInterface, SubnetIndex, VirtualMachine, VirtualNetwork,
+    NetworkInterface, Standing, SubnetIndex, VirtualMachine, VirtualNetwork,
     address_book::{AddressBook, Refusal, usable},
     resource_name,
     unique::Names,
@@ -18,14 +18,26 @@ use crate::spec::{LabSpec, problem::Problem, suggest::quoted, tree::At};
 pub(super) struct Draft<'a> {
     name: String,
     at: At<'a>,
-    subnet: SubnetIndex,
-    address: Option<Ipv4Addr>,
+    pub subnet: SubnetIndex,
+    pub address: Option<Ipv4Addr>,
     enable_ip_forwarding: bool,
     ip_forward: bool,
 }
 
 /// The only parameter of a VM's kernel that a lab file can set.
 const IP_FORWARD: &str = "net.ipv4.ip_forward";
+
+impl Draft<'_> {
+    /// Takes the address that the VM has in the running lab, unless the file gives it one.
+    pub fn keep(&mut self, standing: &Standing, book: &mut AddressBook) {
+        let Some(address) = standing.virtual_machines.get(&self.name).filter(|_| self.address.is_none())
+        else {
+            return;
+        };
+        let owner = format!("the VM `{}`", self.name);
+        self.address = book.take(self.subnet, *address, &owner).is_ok().then_some(*address);
+    }
+}
 
 /// Checks the VMs and takes the addresses that are written; the other addresses come after those of nodes.
 pub(super) fn draft<'a>(
@@ -118,6 +130,7 @@ pub(super) fn settle(
                 private_ip_address,
                 enable_ip_forwarding,
                 secondary_addresses: vec![],
+                secondary_blocks: vec![],
                 overlay: None,
             },
             ip_forward,
@@ -155,6 +168,10 @@ pub(super) fn refused(
             Problem::new(at.span(), format!("{address} is kept by Azure in the subnet `{}`", it.name)).help(
                 format!("the first four addresses and the last are reserved; the first that can be used is {first}"),
             )
+        }
+        Refusal::Kept(range) => {
+            Problem::new(at.span(), format!("{address} is kept: {range} is for one node pool"))
+                .help("choose another address, or change the pool's range")
         }
         Refusal::Taken(owner) => Problem::new(at.span(), format!("{address} is taken by {owner}"))
             .help("choose another address, or leave it out to get the next free one"),

@@ -1,11 +1,14 @@
 //! Lab files from the outside: what comes of good ones, and what is said about bad ones.
 
+mod address_plan;
 mod diagnostics;
 mod kubenet;
 mod network_plugins;
 mod pictures;
+mod pool_ranges;
 mod properties;
 mod schema;
+mod standing;
 mod text;
 mod topologies;
 mod well_formed;

@@ -28,11 +28,13 @@ fn networks_look_as_in_az() {
           "type": "Microsoft.Network/virtualNetworks/subnets"
         }
       ],
-      "type": "Microsoft.Network/virtualNetworks"
+      "type": "Microsoft.Network/virtualNetworks",
+      "virtualNetworkPeerings": []
     }
     "#);
     insta::assert_snapshot!(show(Kind::RouteTables), @r#"
     {
+      "disableBgpRoutePropagation": false,
       "id": "/labs/kubenet/providers/Microsoft.Network/routeTables/aks-routetable",
       "name": "aks-routetable",
       "routes": [
@@ -40,9 +42,9 @@ fn networks_look_as_in_az() {
           "addressPrefix": "10.244.0.0/24",
           "id": "/labs/kubenet/providers/Microsoft.Network/routeTables/aks-routetable/routes/aks-nodepool1-11743156-vmss000000",
           "name": "aks-nodepool1-11743156-vmss000000",
-          "nextHopIpAddress": "10.224.0.4",
           "nextHopType": "VirtualAppliance",
-          "type": "Microsoft.Network/routeTables/routes"
+          "type": "Microsoft.Network/routeTables/routes",
+          "nextHopIpAddress": "10.224.0.4"
         }
       ],
       "subnets": [
@@ -127,12 +129,16 @@ fn clusters_look_as_in_az() {
           "count": 1,
           "currentOrchestratorVersion": "1.30",
           "id": "/labs/kubenet/providers/Microsoft.ContainerService/managedClusters/aks/agentPools/nodepool1",
+          "enableAutoScaling": false,
           "maxPods": 110,
           "name": "nodepool1",
           "orchestratorVersion": "1.30",
           "osType": "Linux",
           "scaleSet": "aks-nodepool1-11743156-vmss",
           "type": "Microsoft.ContainerService/managedClusters/agentPools",
+          "upgradeSettings": {
+            "maxSurge": "1"
+          },
           "vnetSubnetId": "/labs/kubenet/providers/Microsoft.Network/virtualNetworks/aks-vnet/subnets/aks-subnet"
         }
       ],

@@ -4,6 +4,7 @@ use k8s_openapi::api::{apps::v1::Deployment, core::v1::Pod as PodManifest};
 use serde_json::json;
 
 use crate::{
+    address_plan::{MaxSurge, Mode},
     name::LabName,
     topology::{
         AgentPool, GatewayType, Machine, ManagedCluster, NetworkInterface, NetworkPlugin, Node, Pod,
@@ -20,6 +21,7 @@ fn nic(address: [u8; 4], enable_ip_forwarding: bool) -> NetworkInterface {
         private_ip_address: Ipv4Addr::from(address),
         enable_ip_forwarding,
         secondary_addresses: vec![],
+        secondary_blocks: vec![],
         overlay: None,
     }
 }
@@ -62,13 +64,18 @@ pub fn topology() -> Topology {
             name: "nodepool1".into(),
             scale_set: "aks-nodepool1-11743156-vmss".into(),
             count: 1,
+            auto_scaling: None,
+            max_surge: MaxSurge::default(),
             max_pods: 110,
             subnet: SUBNET,
             pod_subnet: None,
+            mode: Mode::Kubenet,
+            pod_range: None,
         }],
         nodes: vec![Node {
             name: node,
             pool: 0,
+            kubernetes_version: "1.30".into(),
             nic: nic([10, 224, 0, 4], true),
             pod_cidr: "10.244.0.0/24".parse().ok(),
         }],

@@ -1,0 +1,414 @@
+//! One change of one lab, from what is asked to what came of it.
+
+use std::{collections::BTreeSet, sync::Arc, time::Instant};
+
+use fabric_core::{
+    blueprint::{self, Blueprint},
+    event::{self, Event, Reason},
+    kernel::{Kernel, KernelError},
+    name::LabName,
+    place::Place,
+    plan::{self, Action, Plan},
+    spec::{self, Diagnostic, Source, edit::EditError},
+    topology::{Rollout, Standing, Topology},
+};
+use tokio::sync::{mpsc, watch};
+
+use super::{Lab, ReconcileError, reconcile, reconcile::carry_out};
+use crate::{
+    events::Events,
+    ledger::{Design, Intent, Ledger, LedgerError},
+};
+
+/// What can be done to a lab.
+#[derive(Debug)]
+pub enum Change {
+    /// Make it what these files say.
+    Apply {
+        /// The files.
+        sources: Vec<Source>,
+        /// Say what would be done, and do nothing.
+        dry_run: bool,
+    },
+    /// Compare it with what it should be.
+    Verify {
+        /// And mend what differs.
+        repair: bool,
+    },
+    /// Start an AKS node again, with its pods.
+    RestartNode {
+        /// Its name.
+        node: String,
+    },
+    /// Give a node pool another size.
+    ScaleAgentPool {
+        /// `POOL` or `CLUSTER/POOL`.
+        agent_pool: String,
+        /// Nodes.
+        count: u32,
+    },
+    /// Replace a node pool's nodes one after the other, by those of a version.
+    UpgradeAgentPool {
+        /// `POOL` or `CLUSTER/POOL`.
+        agent_pool: String,
+        /// Such as `1.31`; the one that it has if there is none.
+        kubernetes_version: Option<String>,
+    },
+}
+
+/// What a caller hears of a change. The last one is `Rejected`, `Applied` or `Failed`, or with `dry_run` and
+/// without `repair` `Planned`.
+#[derive(Debug)]
+pub enum ChangeEvent {
+    /// The files have mistakes; nothing was done.
+    Rejected(Vec<Diagnostic>),
+    /// What is to be done.
+    Planned {
+        /// The plan, if it was asked for and is all there is.
+        text: Option<String>,
+        /// Objects to make.
+        create: usize,
+        /// Objects to change.
+        change: usize,
+        /// Objects to take away.
+        remove: usize,
+    },
+    /// What is being done, of a change with several stages.
+    Stage(String),
+    /// Steps done, and steps in all.
+    Progress(usize, usize),
+    /// The lab is as wanted.
+    Applied {
+        /// Its generation now.
+        generation: u64,
+        /// Whether anything was done.
+        changed: bool,
+        /// Whether the lab is new.
+        created: bool,
+        /// How long it took, in milliseconds.
+        milliseconds: u64,
+    },
+    /// It is not, and is again what it was, unless the error says more.
+    Failed(ChangeError),
+}
+
+/// What a caller hears of a delete.
+#[derive(Debug)]
+pub enum DeleteEvent {
+    /// Steps done, and steps in all.
+    Progress(usize, usize),
+    /// The lab is gone; the time it took, in milliseconds.
+    Deleted(u64),
+    /// Parts of it are still there.
+    Failed(ChangeError),
+}
+
+/// Why a change did not happen.
+#[derive(Debug, thiserror::Error)]
+pub enum ChangeError {
+    /// There is no such lab.
+    #[error("there is no lab `{0}`")]
+    NotFound(LabName),
+    /// There is no such node.
+    #[error("lab `{lab}` has no AKS node `{node}`")]
+    NoNode {
+        /// The lab.
+        lab: LabName,
+        /// As the user wrote it.
+        node: String,
+    },
+    /// The lab's file cannot be changed so.
+    #[error(transparent)]
+    Edit(#[from] EditError),
+    /// The kernel refused, and the lab was brought back to what it was.
+    #[error("nothing was changed: {0}")]
+    Refused(ReconcileError),
+    /// The kernel refused to take something away, or to bring the lab back.
+    #[error("the lab is incomplete now: {0}")]
+    Incomplete(ReconcileError),
+    /// The intent could not be written down, so nothing was begun.
+    #[error("nothing was changed: {0}")]
+    Ledger(#[from] LedgerError),
+    /// A thread of the daemon has panicked.
+    #[error("the daemon has a bug; its log says more")]
+    Panicked,
+}
+
+impl From<KernelError> for ChangeError {
+    fn from(error: KernelError) -> Self {
+        Self::Refused(error.into())
+    }
+}
+
+/// What a lab shall become.
+pub(super) struct Goal {
+    pub sources: Vec<Source>,
+    pub topology: Arc<Topology>,
+    pub blueprint: Arc<Blueprint>,
+}
+
+/// What changes one lab, one change after the other.
+pub(super) struct Worker<K> {
+    pub kernel: Arc<K>,
+    pub ledger: Arc<Ledger>,
+    /// Where everybody hears what has happened.
+    pub happened: Arc<Events>,
+    pub name: LabName,
+    pub publish: watch::Sender<Option<Arc<Lab>>>,
+    /// What runs in a place that is not among these ends.
+    pub open_places: watch::Sender<Arc<BTreeSet<Place>>>,
+}
+
+/// The way to whoever asked for a change.
+pub(super) type Caller = mpsc::Sender<ChangeEvent>;
+
+impl<K: Kernel> Worker<K> {
+    /// Carries a change out; the last thing that its caller is to hear comes back.
+    pub fn change(&self, change: Change, caller: &Caller) -> Result<ChangeEvent, ChangeError> {
+        match change {
+            Change::Apply { sources, dry_run } => self.apply(sources, dry_run, caller),
+            Change::Verify { repair } => self.verify(repair, caller),
+            Change::RestartNode { node } => self.restart_node(&node, caller),
+            Change::ScaleAgentPool { agent_pool, count } => self.scale(&agent_pool, count, caller),
+            Change::UpgradeAgentPool { agent_pool, kubernetes_version } => {
+                self.upgrade(&agent_pool, kubernetes_version.as_deref(), caller)
+            }
+        }
+    }
+
+    fn apply(
+        &self,
+        sources: Vec<Source>,
+        dry_run: bool,
+        caller: &Caller,
+    ) -> Result<ChangeEvent, ChangeError> {
+        let begun = Instant::now();
+        let before = self.publish.borrow().clone();
+        let goal = match &before {
+            // The same files are the same lab, whatever they are called.
+            Some(lab) if says_the_same(&lab.sources, &sources) => Goal::of(lab),
+            _ => match self.goal(sources, before.as_deref(), &Rollout::default()) {
+                Ok(goal) => goal,
+                Err(diagnostics) => return Ok(ChangeEvent::Rejected(diagnostics)),
+            },
+        };
+        let nothing = Blueprint::default();
+        let owned = before.as_ref().map_or(&nothing, |lab| &*lab.blueprint);
+        let plan = plan::between(&self.kernel.observe(&self.name)?, owned, &goal.blueprint);
+        let planned = planned(&plan, dry_run);
+        if dry_run {
+            return Ok(planned);
+        }
+        let _ = caller.try_send(planned);
+        let created = before.is_none();
+        let same = before.as_ref().is_some_and(|lab| says_the_same(&lab.sources, &goal.sources));
+        if plan.is_empty() && same {
+            let generation = before.as_ref().map_or(0, |lab| lab.generation);
+            let milliseconds = milliseconds_since(begun);
+            return Ok(ChangeEvent::Applied { generation, changed: false, created, milliseconds });
+        }
+        let generation = self.reach(goal, plan, before, caller)?;
+        Ok(ChangeEvent::Applied {
+            generation,
+            changed: true,
+            created,
+            milliseconds: milliseconds_since(begun),
+        })
+    }
+
+    /// What the files mean for this lab.
+    pub(super) fn goal(
+        &self,
+        sources: Vec<Source>,
+        before: Option<&Lab>,
+        rollout: &Rollout,
+    ) -> Result<Goal, Vec<Diagnostic>> {
+        let standing = before.map(|lab| Standing::of(&lab.topology)).unwrap_or_default();
+        let topology = spec::load_onto(&sources, &standing, rollout)?;
+        let blueprint = Arc::new(blueprint::draw(&topology, self.kernel.machine()));
+        Ok(Goal { sources, topology: Arc::new(topology), blueprint })
+    }
+
+    /// Makes the lab what `goal` says, by way of `plan`; gives its new generation.
+    ///
+    /// If the kernel refuses, the lab is brought back to what it was `before`. Everybody hears of either.
+    pub(super) fn reach(
+        &self,
+        goal: Goal,
+        plan: Plan,
+        before: Option<Arc<Lab>>,
+        caller: &Caller,
+    ) -> Result<u64, ChangeError> {
+        let result = self.try_to_reach(goal, plan, before, caller);
+        result.inspect_err(|error| self.tell_failure(Reason::ApplyFailed, error))
+    }
+
+    fn try_to_reach(
+        &self,
+        goal: Goal,
+        plan: Plan,
+        before: Option<Arc<Lab>>,
+        caller: &Caller,
+    ) -> Result<u64, ChangeError> {
+        let begun = Instant::now();
+        let nothing = Blueprint::default();
+        let owned = before.as_ref().map_or(&nothing, |lab| &*lab.blueprint);
+        let generation = before.as_ref().map_or(0, |lab| lab.generation) + 1;
+        let (steps, counts) = (plan.len(), counts(&plan));
+        let wanted = Design { sources: goal.sources.clone(), standing: Standing::of(&goal.topology) };
+        let intent = Intent {
+            lab: self.name.clone(),
+            generation,
+            wanted: Some(wanted),
+            before: before.as_ref().map(|lab| lab.design()),
+        };
+        self.ledger.write(&intent)?;
+        let progress = |done, total| {
+            // A caller who does not listen misses steps, and holds nothing up.
+            let _ = caller.try_send(ChangeEvent::Progress(done, total));
+        };
+        self.open_places.send_replace(places(&goal.blueprint));
+        let result = carry_out(&*self.kernel, &self.name, plan, owned, &goal.blueprint, &progress);
+        if let Err(error) = result {
+            return Err(self.go_back(&goal.blueprint, before.as_deref(), error));
+        }
+        self.ledger.write(&Intent { before: None, ..intent })?;
+        let milliseconds = milliseconds_since(begun);
+        tracing::info!(lab = %self.name, generation, steps, milliseconds, "applied");
+        let told = before.as_ref().map(|lab| event::difference(&lab.topology, &goal.topology));
+        let counts = counts.map(|count| u64::try_from(count).unwrap_or(u64::MAX));
+        let applied = Event::applied(&self.name, before.is_none(), counts, generation, milliseconds);
+        let Goal { sources, topology, blueprint } = goal;
+        let open_places = self.open_places.subscribe();
+        self.publish.send_replace(Some(Arc::new(Lab {
+            generation,
+            sources,
+            topology,
+            blueprint,
+            open_places,
+        })));
+        self.tell(told.unwrap_or_default().into_iter().chain([applied]));
+        Ok(generation)
+    }
+
+    /// Brings the lab back to `before` after `error`.
+    fn go_back(&self, tried: &Blueprint, before: Option<&Lab>, error: ReconcileError) -> ChangeError {
+        let nothing = Blueprint::default();
+        let wanted = before.map_or(&nothing, |lab| &*lab.blueprint);
+        self.open_places.send_replace(places(wanted));
+        if let Err(second) = reconcile(&*self.kernel, &self.name, tried, wanted, &|_, _| {}) {
+            tracing::error!(lab = %self.name, error = %second, "cannot bring the lab back");
+            return ChangeError::Incomplete(error);
+        }
+        let written = match before {
+            None => self.ledger.remove(&self.name),
+            Some(lab) => self.ledger.write(&Intent {
+                lab: self.name.clone(),
+                generation: lab.generation,
+                wanted: Some(lab.design()),
+                before: None,
+            }),
+        };
+        match written {
+            Ok(()) => ChangeError::Refused(error),
+            Err(error) => ChangeError::Ledger(error),
+        }
+    }
+
+    fn verify(&self, repair: bool, caller: &Caller) -> Result<ChangeEvent, ChangeError> {
+        let begun = Instant::now();
+        let lab = self.running()?;
+        let plan = plan::between(&self.kernel.observe(&self.name)?, &lab.blueprint, &lab.blueprint);
+        let planned = planned(&plan, true);
+        if !repair {
+            return Ok(planned);
+        }
+        let _ = caller.blocking_send(planned);
+        let changed = !plan.is_empty();
+        let generation = lab.generation;
+        if changed {
+            let progress = |done, total| {
+                let _ = caller.try_send(ChangeEvent::Progress(done, total));
+            };
+            carry_out(&*self.kernel, &self.name, plan, &lab.blueprint, &lab.blueprint, &progress)
+                .map_err(ChangeError::Incomplete)?;
+        }
+        let milliseconds = milliseconds_since(begun);
+        Ok(ChangeEvent::Applied { generation, changed, created: false, milliseconds })
+    }
+
+    /// Takes the lab away.
+    pub fn delete(&self, events: &mpsc::Sender<DeleteEvent>) -> Result<DeleteEvent, ChangeError> {
+        let begun = Instant::now();
+        let lab = self.running()?;
+        self.ledger.write(&Intent {
+            lab: self.name.clone(),
+            generation: lab.generation,
+            wanted: None,
+            before: Some(lab.design()),
+        })?;
+        let progress = |done, total| {
+            let _ = events.try_send(DeleteEvent::Progress(done, total));
+        };
+        self.open_places.send_replace(Arc::default());
+        reconcile(&*self.kernel, &self.name, &lab.blueprint, &Blueprint::default(), &progress)
+            .map_err(ChangeError::Incomplete)
+            .inspect_err(|error| self.tell_failure(Reason::DeleteFailed, error))?;
+        self.ledger.remove(&self.name)?;
+        self.publish.send_replace(None);
+        let milliseconds = milliseconds_since(begun);
+        tracing::info!(lab = %self.name, milliseconds, "deleted");
+        self.tell([Event::deleted(&self.name, milliseconds)]);
+        Ok(DeleteEvent::Deleted(milliseconds))
+    }
+
+    /// Lets everybody hear what has happened.
+    pub(super) fn tell(&self, events: impl IntoIterator<Item = Event>) {
+        self.happened.publish(&self.name, events);
+    }
+
+    fn tell_failure(&self, reason: Reason, error: &ChangeError) {
+        self.tell([Event::of_lab(&self.name, reason, error.to_string())]);
+    }
+
+    /// The lab, which must be there.
+    pub(super) fn running(&self) -> Result<Arc<Lab>, ChangeError> {
+        self.publish.borrow().clone().ok_or_else(|| ChangeError::NotFound(self.name.clone()))
+    }
+}
+
+impl Goal {
+    /// What the lab is already.
+    pub fn of(lab: &Lab) -> Self {
+        Self {
+            sources: lab.sources.clone(),
+            topology: lab.topology.clone(),
+            blueprint: lab.blueprint.clone(),
+        }
+    }
+}
+
+/// Whether two lists of files have the same texts.
+pub(super) fn says_the_same(some: &[Source], others: &[Source]) -> bool {
+    some.iter().map(|source| &source.text).eq(others.iter().map(|source| &source.text))
+}
+
+/// The places of a blueprint.
+pub(super) fn places(blueprint: &Blueprint) -> Arc<BTreeSet<Place>> {
+    Arc::new(blueprint.places.keys().cloned().collect())
+}
+
+fn planned(plan: &Plan, with_text: bool) -> ChangeEvent {
+    let [create, change, remove] = counts(plan);
+    ChangeEvent::Planned { create, change, remove, text: with_text.then(|| plan.to_string()) }
+}
+
+/// Objects to make, to change and to take away.
+fn counts(plan: &Plan) -> [usize; 3] {
+    [Action::Create, Action::Replace, Action::Remove]
+        .map(|action| plan.steps().filter(|(_, step)| step.action == action).count())
+}
+
+pub(super) fn milliseconds_since(begun: Instant) -> u64 {
+    u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX)
+}
