@@ -73,7 +73,8 @@ impl Events {
     }
 }
 
-/// The widths of the first four columns: they grow with what comes, since nobody knows what will.
+/// The widths of the first four columns: they grow with what comes, since nobody knows what will. A name
+/// that is longer than most only moves its own line.
 #[derive(Debug)]
 struct Columns([usize; 4]);
 
@@ -99,13 +100,12 @@ impl Columns {
 
     /// One line, without what could move the cursor.
     fn line(&mut self, cells: [&str; 5]) -> String {
-        let clean = |cell: &str| -> String {
-            cell.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
-        };
+        let clean =
+            |cell: &str| -> String { cell.chars().map(|c| if c.is_control() { ' ' } else { c }).collect() };
         let cells = cells.map(clean);
         let mut line = String::new();
         for (width, cell) in self.0.iter_mut().zip(&cells) {
-            *width = (*width).max(cell.chars().count()).min(60);
+            *width = (*width).max(cell.chars().count()).min(44);
             let _ = write!(line, "{cell:0$}   ", *width);
         }
         line + &cells[4] + "\n"
@@ -113,7 +113,8 @@ impl Columns {
 }
 
 fn to_json(event: &Event) -> Value {
-    let Event { number, unix_microseconds, lab, kind, namespace, name, reason, warning, message, counts } = event;
+    let Event { number, unix_microseconds, lab, kind, namespace, name, reason, warning, message, counts } =
+        event;
     let mut value = json!({
         "number": number, "time": rfc_3339(*unix_microseconds), "lab": lab,
         "type": if *warning { "Warning" } else { "Normal" }, "reason": reason,

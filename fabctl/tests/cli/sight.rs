@@ -8,19 +8,35 @@ const LAB: &str = "apiVersion: fabric/v1\nkind: Lab\nmetadata: {name: small}\nvi
 #[test]
 fn a_picture_comes_from_the_daemon_or_from_files() {
     let fake = Fake::start();
-    insta::assert_snapshot!(run(&fake, "graph"), @"");
-    insta::assert_snapshot!(run(&fake, "graph kubenet -o mermaid"), @"");
-    insta::assert_snapshot!(run(&fake, "--lab kubenet graph -o dot"), @"");
-    insta::assert_snapshot!(run(&fake, "graph another"), @"");
+    insta::assert_snapshot!(run(&fake, "graph"), @"
+    a picture as Svg
+    [0]
+    ");
+    insta::assert_snapshot!(run(&fake, "graph kubenet -o mermaid"), @"
+    a picture as Mermaid
+    [0]
+    ");
+    insta::assert_snapshot!(run(&fake, "--lab kubenet graph -o dot"), @"
+    a picture as Dot
+    [0]
+    ");
+    insta::assert_snapshot!(run(&fake, "graph another"), @"
+    ! error: there is no lab `another`
+    [1]
+    ");
     let picture = run_with_stdin(&fake, "graph -f -", LAB);
     assert!(picture.starts_with("<svg ") && picture.ends_with("</svg>\n[0]\n"), "{picture}");
-    for (file, begin) in [("x.svg", "<svg "), ("x.mmd", "flowchart LR"), ("x.gv", "digraph "), ("x", "<svg ")] {
+    for (file, begin) in [("x.svg", "<svg "), ("x.mmd", "flowchart LR"), ("x.gv", "digraph "), ("x", "<svg ")]
+    {
         let path = fake.path(file);
         assert_eq!(run_with_stdin(&fake, &format!("graph -f - --file {path}"), LAB), "[0]\n");
         assert!(std::fs::read_to_string(&path).unwrap().starts_with(begin), "{file}");
     }
     let shown = run_with_stdin(&fake, "graph -f - --file /nowhere/x.svg", LAB);
-    assert!(shown.starts_with("! error: cannot write /nowhere/x.svg: ") && shown.ends_with("[1]\n"), "{shown}");
+    assert!(
+        shown.starts_with("! error: cannot write /nowhere/x.svg: ") && shown.ends_with("[1]\n"),
+        "{shown}"
+    );
     let shown = run_with_stdin(&fake, "graph -f -", &LAB.replace("vnet", "v net"));
     assert!(shown.contains("! 1 mistake;") && shown.ends_with("[65]\n"), "{shown}");
     assert!(run(&fake, "graph kubenet -f x").ends_with("[64]\n"), "a lab and files do not go together");
@@ -29,8 +45,35 @@ fn a_picture_comes_from_the_daemon_or_from_files() {
 #[test]
 fn events_look_as_with_kubectl() {
     let fake = Fake::start();
-    insta::assert_snapshot!(run(&fake, "events"), @"");
-    insta::assert_snapshot!(run(&fake, "events kubenet --no-follow -o json"), @"");
-    insta::assert_snapshot!(run(&fake, "events -o json --follow"), @"");
-    insta::assert_snapshot!(run(&fake, "events another"), @"");
+    insta::assert_snapshot!(run(&fake, "events"), @"
+    TIME                       LAB            OBJECT                                   REASON        MESSAGE
+    2026-05-04T12:15:39.123Z   kubenet        pod/a                                    Added         node n0, address 10.244.0.15
+    2026-05-04T12:15:39.123Z   kubenet        pod/web/c                                Added         node n0, address 10.244.0.15
+    2026-05-04T12:15:39.123Z   kubenet        route/aks-agentpool-16404877-routetable/aks-nodepool1-11743156-vmss000000____102440024   Added         address prefix 10.244.0.0/24
+    2026-05-04T12:15:39.123Z   kubenet        lab/kubenet                                                    ApplyFailed   nothing was changed:  [31mno
+    2026-05-04T12:15:39.123Z   kubenet        pod                                                            Added         7 more
+    ! 12 events came too fast and are not shown
+    [0]
+    ");
+    insta::assert_snapshot!(run(&fake, "events kubenet --no-follow -o json"), @r#"
+    {"number":1,"time":"2026-05-04T12:15:39.123456Z","lab":"kubenet","type":"Normal","reason":"Added","kind":"pod","namespace":"default","name":"a","message":"node n0, address 10.244.0.15"}
+    {"number":2,"time":"2026-05-04T12:15:39.123456Z","lab":"kubenet","type":"Normal","reason":"Added","kind":"pod","namespace":"web","name":"c","message":"node n0, address 10.244.0.15"}
+    {"number":1,"time":"2026-05-04T12:15:39.123456Z","lab":"kubenet","type":"Normal","reason":"Added","kind":"route","namespace":null,"name":"aks-agentpool-16404877-routetable/aks-nodepool1-11743156-vmss000000____102440024","message":"address prefix 10.244.0.0/24"}
+    {"number":1,"time":"2026-05-04T12:15:39.123456Z","lab":"kubenet","type":"Warning","reason":"ApplyFailed","kind":"lab","namespace":null,"name":"kubenet","message":"nothing was changed:\n\u001b[31mno","counts":{"generation":3}}
+    {"number":1,"time":"2026-05-04T12:15:39.123456Z","lab":"kubenet","type":"Normal","reason":"Added","kind":"pod","namespace":"default","name":null,"message":"7 more"}
+    [0]
+    "#);
+    insta::assert_snapshot!(run(&fake, "events -o json --follow"), @r#"
+    {"number":1,"time":"2026-05-04T12:15:39.123456Z","lab":"kubenet","type":"Normal","reason":"Added","kind":"pod","namespace":"default","name":"a","message":"node n0, address 10.244.0.15"}
+    {"number":2,"time":"2026-05-04T12:15:39.123456Z","lab":"kubenet","type":"Normal","reason":"Added","kind":"pod","namespace":"web","name":"c","message":"node n0, address 10.244.0.15"}
+    {"number":1,"time":"2026-05-04T12:15:39.123456Z","lab":"kubenet","type":"Normal","reason":"Added","kind":"route","namespace":null,"name":"aks-agentpool-16404877-routetable/aks-nodepool1-11743156-vmss000000____102440024","message":"address prefix 10.244.0.0/24"}
+    {"number":1,"time":"2026-05-04T12:15:39.123456Z","lab":"kubenet","type":"Warning","reason":"ApplyFailed","kind":"lab","namespace":null,"name":"kubenet","message":"nothing was changed:\n\u001b[31mno","counts":{"generation":3}}
+    {"number":1,"time":"2026-05-04T12:15:39.123456Z","lab":"kubenet","type":"Normal","reason":"Added","kind":"pod","namespace":"default","name":null,"message":"7 more"}
+    {"missed":12}
+    [0]
+    "#);
+    insta::assert_snapshot!(run(&fake, "events another"), @"
+    TIME                       LAB            OBJECT                                   REASON        MESSAGE
+    [0]
+    ");
 }

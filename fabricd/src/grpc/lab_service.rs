@@ -141,10 +141,7 @@ impl<K: Kernel> LabService for LabApi<K> {
         Ok(Response::new(v1::ListResponse { kind: kind.to_string(), resources: resources.collect() }))
     }
 
-    async fn graph(
-        &self,
-        request: Request<v1::GraphRequest>,
-    ) -> Result<Response<v1::GraphResponse>, Status> {
+    async fn graph(&self, request: Request<v1::GraphRequest>) -> Result<Response<v1::GraphResponse>, Status> {
         let request = request.into_inner();
         let format = match request.format() {
             v1::GraphFormat::Unspecified | v1::GraphFormat::Svg => graph::Format::Svg,
@@ -174,7 +171,8 @@ fn events_response(heard: Heard) -> v1::EventsResponse {
         Heard::Event(occurrence) => {
             let Occurrence { number, unix_microseconds, lab, event } = &*occurrence;
             let Event { object, reason, message, counts } = event;
-            let counts = counts.iter().map(|(name, value)| v1::Count { name: (*name).to_owned(), value: *value });
+            let counts =
+                counts.iter().map(|(name, value)| v1::Count { name: (*name).to_owned(), value: *value });
             Message::Event(v1::Event {
                 number: *number,
                 unix_microseconds: *unix_microseconds,

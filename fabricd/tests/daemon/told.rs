@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use fabric_core::event::Reason;
+use fabric_core::{name::LabName, spec::Source};
 use fabricd::{
     events::{Heard, Occurrence},
     lab::{Change, ChangeEvent, DeleteEvent, Registry},
     ledger::Ledger,
 };
-use fabric_core::{name::LabName, spec::Source};
 use futures::StreamExt;
 
 use crate::fake_kernel::{FakeKernel, NEVER};
@@ -66,7 +66,10 @@ async fn what_is_done_is_told_and_what_is_not_done_is_not() {
     ];
     assert_eq!(shown, expected, "applying the same again is not told");
     let failed = &told[0].event;
-    assert!(failed.message.starts_with("nothing was changed: ") && failed.message.contains("Cannot allocate memory"));
+    assert!(
+        failed.message.starts_with("nothing was changed: ")
+            && failed.message.contains("Cannot allocate memory")
+    );
     assert_eq!(told[2].event.message, "address 10.224.1.2 → 10.224.1.9");
     let generation = |number: usize| told[number].event.counts.iter().find(|count| count.0 == "generation");
     assert_eq!((generation(1), generation(3)), (Some(&("generation", 1)), Some(&("generation", 2))));

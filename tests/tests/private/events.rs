@@ -83,15 +83,15 @@ fn events_are_followed_from_apply_to_delete() {
     let changes = follower.until("Applied");
     let shown: Vec<String> =
         changes.iter().map(|one| format!("{} {} {}", one["kind"], one["name"], one["reason"])).collect();
-    let expected = [
-        r#""virtualmachine" "device" "Changed""#,
-        r#""pod" "c" "Moved""#,
-        r#""lab" "kubenet" "Applied""#,
-    ];
+    let expected =
+        [r#""virtualmachine" "device" "Changed""#, r#""pod" "c" "Moved""#, r#""lab" "kubenet" "Applied""#];
     assert_eq!(shown, expected);
     assert_eq!(changes[0]["message"], "address 10.224.1.2 → 10.224.1.9");
     let moved = changes[1]["message"].as_str().expect("words");
-    assert!(moved.starts_with("node aks-pool2-13111960-vmss000000 → aks-nodepool1-11743156-vmss000000"), "{moved}");
+    assert!(
+        moved.starts_with("node aks-pool2-13111960-vmss000000 → aks-nodepool1-11743156-vmss000000"),
+        "{moved}"
+    );
 
     session.ok(&["apply", "-f", file]);
     session.ok(&["delete", "lab", "kubenet"]);

@@ -86,8 +86,10 @@ pub(super) fn of(topology: &Topology) -> Vec<Facts> {
         let propagation = fact("disableBgpRoutePropagation", table.disable_bgp_route_propagation);
         tell(Kind::RouteTables, table.name.clone(), vec![propagation]);
         for route in &table.routes {
-            let facts =
-                vec![fact("address prefix", route.address_prefix), fact("next hop", next_hop(route.next_hop))];
+            let facts = vec![
+                fact("address prefix", route.address_prefix),
+                fact("next hop", next_hop(route.next_hop)),
+            ];
             tell(Kind::Routes, format!("{}/{}", table.name, route.name), facts);
         }
     }

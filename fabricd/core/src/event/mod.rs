@@ -88,6 +88,7 @@ impl Event {
             message.truncate(cut);
             message.pop();
             message.push('…');
+            message.shrink_to_fit();
         }
         Self { object, reason, message, counts: vec![] }
     }

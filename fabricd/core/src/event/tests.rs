@@ -57,20 +57,22 @@ fn nothing_is_told_of_what_stays() {
 fn nodes_and_pods_come_go_and_move() {
     let before =
         kubenet("count: 2", &[("a", "0", "10.244.0.9"), ("b", "0", "10.244.0.10"), ("c", "1", "10.244.1.9")]);
-    let after =
-        kubenet("count: 3", &[("a", "1", "10.244.1.20"), ("b", "0", "10.244.0.11"), ("d", "2", "10.244.2.9")]);
+    let after = kubenet(
+        "count: 3",
+        &[("a", "1", "10.244.1.20"), ("b", "0", "10.244.0.11"), ("d", "2", "10.244.2.9")],
+    );
     insta::assert_snapshot!(told(&before, &after), @"
     pod/default/c Removed: node aks-a-1-vmss000001, address 10.244.1.9
     route/aks-agentpool-95255588-routetable/aks-a-1-vmss000002____102442024 Added: address prefix 10.244.2.0/24, next hop VirtualAppliance 10.1.0.6
     agentpool/aks/a Changed: nodes 2 → 3
-    node/aks-a-1-vmss000002 Added: subnet vnet/s, address 10.1.0.6, podCIDR 10.244.2.0/24
+    node/aks-a-1-vmss000002 Added: subnet vnet/s, address 10.1.0.6, podCIDR 10.244.2.0/24, Kubernetes 1.30
     pod/default/a Moved: node aks-a-1-vmss000000 → aks-a-1-vmss000001, address 10.244.0.9 → 10.244.1.20
     pod/default/b Changed: address 10.244.0.10 → 10.244.0.11
     pod/default/d Added: node aks-a-1-vmss000002, address 10.244.2.9
     ");
     insta::assert_snapshot!(told(&after, &before), @"
     pod/default/d Removed: node aks-a-1-vmss000002, address 10.244.2.9
-    node/aks-a-1-vmss000002 Removed: subnet vnet/s, address 10.1.0.6, podCIDR 10.244.2.0/24
+    node/aks-a-1-vmss000002 Removed: subnet vnet/s, address 10.1.0.6, podCIDR 10.244.2.0/24, Kubernetes 1.30
     route/aks-agentpool-95255588-routetable/aks-a-1-vmss000002____102442024 Removed: address prefix 10.244.2.0/24, next hop VirtualAppliance 10.1.0.6
     agentpool/aks/a Changed: nodes 3 → 2
     pod/default/a Moved: node aks-a-1-vmss000001 → aks-a-1-vmss000000, address 10.244.1.20 → 10.244.0.9

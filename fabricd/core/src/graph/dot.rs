@@ -30,8 +30,7 @@ pub(super) fn write(picture: &Picture) -> String {
             LineKind::Gateway => ("solid", "#17807b"),
         };
         let ends = [line.from, line.to].map(|id| end(&picture.figures, id));
-        let mut attributes =
-            format!("label=\"{}\", style={style}, color=\"{colour}\"", label.join("\\n"));
+        let mut attributes = format!("label=\"{}\", style={style}, color=\"{colour}\"", label.join("\\n"));
         for (end, side) in ends.iter().zip(["ltail", "lhead"]) {
             if end.starts_with('c') {
                 let _ = write!(attributes, ", {side}=cluster_{}", &end[1..]);

@@ -24,12 +24,7 @@ pub(super) fn sites(
             GatewayType::ExpressRoute => "ExpressRoute",
         };
         if let Some(to) = find(figures, FigureKind::Gateway, &gateway.name) {
-            lines.push(Line {
-                from: figure.id,
-                to,
-                kind: LineKind::Gateway,
-                label: vec![label.to_owned()],
-            });
+            lines.push(Line { from: figure.id, to, kind: LineKind::Gateway, label: vec![label.to_owned()] });
         }
         sites.push(figure);
     }

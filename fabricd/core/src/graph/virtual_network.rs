@@ -24,9 +24,8 @@ pub(super) fn figures(topology: &Topology, shown: Shown, numbers: &mut Numbers) 
         let mut figure = numbers.figure(FigureKind::VirtualNetwork, &network.name, "VNet");
         figure.details.push(prefixes(&network.address_prefixes));
         let subnets = (0..network.subnets.len()).map(|subnet| SubnetIndex { virtual_network, subnet });
-        let all: Vec<Figure> = subnets
-            .map(|index| subnet(topology, index, shown, &mut first_use, numbers))
-            .collect();
+        let all: Vec<Figure> =
+            subnets.map(|index| subnet(topology, index, shown, &mut first_use, numbers)).collect();
         figure.figures = fewer(all, numbers);
         figure
     });

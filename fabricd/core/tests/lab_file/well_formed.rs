@@ -130,11 +130,14 @@ fn dot(text: &str) {
     let (mut depth, mut known) = (0_i32, BTreeSet::new());
     let edge = regex(r"^ +([cf]\d+) -> ([cf]\d+) \[[a-z=, \-_0-9S]*\];$");
     let node = regex(r"^ +([cf]\d+) \[[a-z=, 0-9S]*\];$");
-    let other = regex(r"^ *(?:digraph lab \{|\}|subgraph cluster_\d+ \{|graph \[.*\];|node \[.*\];|edge \[.*\];|(?: *[a-z]+=[a-zS]+;)+)$");
+    let other = regex(
+        r"^ *(?:digraph lab \{|\}|subgraph cluster_\d+ \{|graph \[.*\];|node \[.*\];|edge \[.*\];|(?: *[a-z]+=[a-zS]+;)+)$",
+    );
     for line in text.lines() {
         let bare = string.replace_all(line, "S");
         assert!(!bare.contains('"'), "a string does not end: {line}");
-        depth += i32::try_from(bare.matches('{').count()).unwrap() - i32::try_from(bare.matches('}').count()).unwrap();
+        depth += i32::try_from(bare.matches('{').count()).unwrap()
+            - i32::try_from(bare.matches('}').count()).unwrap();
         if let Some(ends) = edge.captures(&bare) {
             assert!(known.contains(&ends[1]) && known.contains(&ends[2]), "{line}");
         } else if let Some(id) = node.captures(&bare) {

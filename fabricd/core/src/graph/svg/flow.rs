@@ -46,7 +46,8 @@ fn grid(blocks: &mut [Block], columns: usize, gap: i32, (x, y): (i32, i32)) -> A
 
 /// Pods fill their node in as many columns as the nodes' names leave room for.
 fn pods(nodes: &mut [Block]) {
-    let widest = |blocks: &mut dyn Iterator<Item = &Block>| blocks.map(|one| one.area.width).max().unwrap_or(0);
+    let widest =
+        |blocks: &mut dyn Iterator<Item = &Block>| blocks.map(|one| one.area.width).max().unwrap_or(0);
     let chip = widest(&mut nodes.iter().flat_map(|node| &node.blocks));
     let name = widest(&mut nodes.iter().filter(|one| one.kind == FigureKind::Node));
     for node in nodes.iter_mut().filter(|node| !node.blocks.is_empty()) {

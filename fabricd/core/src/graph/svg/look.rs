@@ -39,8 +39,14 @@ impl Look {
             note: true,
             name_max: 40,
         };
-        let chip =
-            Self { padding: 7, title: Style::Pod, details: Style::PodAddress, note: false, name_max: 28, ..card };
+        let chip = Self {
+            padding: 7,
+            title: Style::Pod,
+            details: Style::PodAddress,
+            note: false,
+            name_max: 28,
+            ..card
+        };
         match kind {
             FigureKind::VirtualNetwork => Self {
                 class: "network",

@@ -74,7 +74,8 @@ fn element(out: &mut String, block: &Block) {
     );
     block.words.iter().for_each(|one| words(out, one));
     for [from, to] in &block.strokes {
-        let _ = writeln!(out, "<path class=\"{class}-line\" d=\"M{} {}L{} {}\"/>", from.0, from.1, to.0, to.1);
+        let _ =
+            writeln!(out, "<path class=\"{class}-line\" d=\"M{} {}L{} {}\"/>", from.0, from.1, to.0, to.1);
     }
     block.blocks.iter().for_each(|one| element(out, one));
     out.push_str("</g>\n");

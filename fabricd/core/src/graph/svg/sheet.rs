@@ -143,7 +143,8 @@ fn columns(blocks: &[Block], ends: &[(&Line, usize, usize)]) -> Vec<usize> {
             }
             front = next;
         }
-        let degree = |number| peerings.iter().filter(|(_, from, to)| *from == number || *to == number).count();
+        let degree =
+            |number| peerings.iter().filter(|(_, from, to)| *from == number || *to == number).count();
         let left = (0..blocks.len()).filter(|&number| column[number].is_none());
         match left.max_by_key(|&number| (degree(number), Reverse(number))) {
             Some(number) => front.push(number),
@@ -163,9 +164,8 @@ fn order(column: &[usize], links: &[Link<'_>]) -> Vec<Vec<usize>> {
         let before = order[here - 1].clone();
         let rank = |number: &usize| {
             let peers = links.iter().filter(|link| link.right == *number);
-            let ranks: Vec<usize> = peers
-                .filter_map(|link| before.iter().position(|&other| other == link.left))
-                .collect();
+            let ranks: Vec<usize> =
+                peers.filter_map(|link| before.iter().position(|&other| other == link.left)).collect();
             // The mean, in a form that can be compared exactly.
             (ranks.iter().sum::<usize>() * 1000).checked_div(ranks.len()).unwrap_or(0)
         };

@@ -25,7 +25,10 @@ fn area(words: &Words) -> Area {
 }
 
 fn contains(outer: Area, inner: Area) -> bool {
-    inner.x >= outer.x && inner.y >= outer.y && inner.right() <= outer.right() && inner.bottom() <= outer.bottom()
+    inner.x >= outer.x
+        && inner.y >= outer.y
+        && inner.right() <= outer.right()
+        && inner.bottom() <= outer.bottom()
 }
 
 fn overlap(a: Area, b: Area) -> bool {
@@ -85,8 +88,12 @@ fn check(topology: &Topology) {
         for stretch in stretches(route) {
             for words in sheet.routes.iter().flat_map(|route| &route.words) {
                 // A pixel in each direction for the stroke.
-                let thick =
-                    Area { x: stretch.x, y: stretch.y - 1, width: stretch.width + 1, height: stretch.height + 2 };
+                let thick = Area {
+                    x: stretch.x,
+                    y: stretch.y - 1,
+                    width: stretch.width + 1,
+                    height: stretch.height + 2,
+                };
                 assert!(!overlap(thick, area(words)), "{:?} crosses {words:?}", route.points);
             }
             for block in &sheet.blocks {
