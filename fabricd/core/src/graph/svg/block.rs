@@ -40,12 +40,14 @@ pub(super) struct Words {
     pub text: String,
     pub x: i32,
     pub y: i32,
+    /// Whether it goes on where the words before it end, which with a narrow font is left of `x`.
+    pub follows: bool,
 }
 
 impl Words {
     /// The text, not placed yet.
     pub fn new(style: Style, text: &str) -> Self {
-        Self { style, text: text.to_owned(), x: 0, y: 0 }
+        Self { style, text: text.to_owned(), x: 0, y: 0, follows: false }
     }
 
     /// The same at a place.
@@ -78,7 +80,7 @@ pub(super) struct Block {
 /// Between the lines of a text.
 const LINE: i32 = 15;
 /// Between words of different styles in one line.
-const BLANK: i32 = 8;
+pub(super) const BLANK: i32 = 8;
 
 impl Block {
     /// The figure measured, with its upper left corner at 0, 0.
@@ -105,11 +107,11 @@ impl Block {
         let mut y = padding - 3 + title.size();
         let mut x = self.write(title, &shortened(&figure.title, name_max), padding, y);
         if note && !figure.note.is_empty() {
-            x = self.write(Style::Note, &figure.note, x + BLANK, y);
+            x = self.follow(Style::Note, &figure.note, x, y);
         }
         for line in &figure.details {
             if one_line {
-                x = self.write(details, line, x + BLANK, y);
+                x = self.follow(details, line, x, y);
             } else {
                 y += LINE;
                 self.write(details, line, padding, y);
@@ -145,6 +147,15 @@ impl Block {
         let end = x + words.width();
         self.area.width = self.area.width.max(end + self.look.padding);
         self.words.push(words);
+        end
+    }
+
+    /// Writes behind what has been written last, which ends at `x` at the most.
+    fn follow(&mut self, style: Style, text: &str, x: i32, y: i32) -> i32 {
+        let end = self.write(style, text, x + BLANK, y);
+        if let Some(words) = self.words.last_mut() {
+            words.follows = true;
+        }
         end
     }
 

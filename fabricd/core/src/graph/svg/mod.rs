@@ -17,7 +17,7 @@ mod text;
 use std::fmt::Write;
 
 use self::{
-    block::{Block, Words},
+    block::{BLANK, Block, Words},
     look::Look,
     sheet::{Route, Sheet},
 };
@@ -44,8 +44,7 @@ pub(super) fn write(picture: &Picture) -> String {
         escape(&description(picture)),
         style::SHEET,
     );
-    words(&mut out, &title);
-    words(&mut out, &summary);
+    words(&mut out, &[title, summary]);
     let _ = writeln!(out, "<g transform=\"translate({MARGIN} {})\">", MARGIN + TITLE);
     sheet.blocks.iter().for_each(|block| element(&mut out, block));
     sheet.routes.iter().for_each(|route| line(&mut out, route));
@@ -72,7 +71,7 @@ fn element(out: &mut String, block: &Block) {
         area.width,
         area.height
     );
-    block.words.iter().for_each(|one| words(out, one));
+    words(out, &block.words);
     for [from, to] in &block.strokes {
         let _ =
             writeln!(out, "<path class=\"{class}-line\" d=\"M{} {}L{} {}\"/>", from.0, from.1, to.0, to.1);
@@ -92,19 +91,22 @@ fn line(out: &mut String, route: &Route) {
         let _ = write!(out, "<circle class=\"{}-end\" cx=\"{x}\" cy=\"{y}\" r=\"4\"/>", route.class);
     }
     out.push('\n');
-    route.words.iter().for_each(|one| words(out, one));
+    words(out, &route.words);
     out.push_str("</g>\n");
 }
 
-fn words(out: &mut String, words: &Words) {
-    let _ = writeln!(
-        out,
-        "<text class=\"{}\" x=\"{}\" y=\"{}\">{}</text>",
-        words.style.class(),
-        words.x,
-        words.y,
-        escape(&words.text)
-    );
+/// Words that follow each other are one text, so that the blanks between them are the same in any font.
+fn words(out: &mut String, words: &[Words]) {
+    for text in words.chunk_by(|_, next| next.follows) {
+        let Some((first, rest)) = text.split_first() else { continue };
+        let (class, written) = (first.style.class(), escape(&first.text));
+        let _ = write!(out, "<text class=\"{class}\" x=\"{}\" y=\"{}\">{written}", first.x, first.y);
+        for next in rest {
+            let (class, written) = (next.style.class(), escape(&next.text));
+            let _ = write!(out, "<tspan class=\"{class}\" dx=\"{BLANK}\">{written}</tspan>");
+        }
+        out.push_str("</text>\n");
+    }
 }
 
 /// As XML wants it, in text and in quotes; what XML 1.0 cannot hold becomes U+FFFD.

@@ -9,10 +9,10 @@ text{font-family:'Segoe UI',Roboto,'Helvetica Neue',Arial,'Liberation Sans',sans
 .t3{font-size:13px;font-weight:700}
 .t4{font-size:12px;font-weight:700}
 .t5{font-size:11px;font-weight:700}
-.note{font-size:11px;fill:#5d6b7a}
-text.mono{font-family:ui-monospace,'Cascadia Mono',Consolas,Menlo,'Liberation Mono','DejaVu Sans Mono',monospace;\
-font-size:11px;fill:#33414f}
-text.small{font-size:10px}
+.note{font-size:11px;font-weight:400;fill:#5d6b7a}
+.mono{font-family:ui-monospace,'Cascadia Mono',Consolas,Menlo,'Liberation Mono','DejaVu Sans Mono',monospace;\
+font-size:11px;font-weight:400;fill:#33414f}
+.small{font-size:10px}
 .label{font-size:12px;font-weight:700;fill:#33414f}
 .label-note{font-size:11px;fill:#5d6b7a}
 .network{fill:#eef5fc;stroke:#2b7cc9;stroke-width:1.5}

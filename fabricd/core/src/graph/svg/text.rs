@@ -92,7 +92,7 @@ impl Style {
         };
         let fixed = matches!(self, Self::Address | Self::PodAddress);
         let one = |c: char| match c {
-            ' '..='~' if fixed => FIXED,
+            ' '..='~' | '·' if fixed => FIXED,
             ' '..='~' => i32::from(table[c as usize - 32]),
             '·' => DOT,
             _ => OTHER,
