@@ -234,38 +234,7 @@ impl LabService for Canned {
     async fn events(&self, request: Request<EventsRequest>) -> Result<Response<Self::EventsStream>, Status> {
         use events_response::Message;
         let EventsRequest { lab, follow } = request.into_inner();
-        let event = Event {
-            number: 1,
-            unix_microseconds: 1_777_896_939_123_456,
-            lab: "kubenet".into(),
-            kind: "pod".into(),
-            namespace: "default".into(),
-            name: "a".into(),
-            reason: "Added".into(),
-            warning: false,
-            message: "node n0, address 10.244.0.15".into(),
-            counts: vec![],
-        };
-        let in_web = Event { number: 2, namespace: "web".into(), name: "c".into(), ..event.clone() };
-        let route = Event {
-            kind: "route".into(),
-            namespace: String::new(),
-            name: "aks-agentpool-16404877-routetable/aks-nodepool1-11743156-vmss000000____102440024".into(),
-            message: "address prefix 10.244.0.0/24".into(),
-            ..event.clone()
-        };
-        let failed = Event {
-            kind: "lab".into(),
-            namespace: String::new(),
-            name: "kubenet".into(),
-            reason: "ApplyFailed".into(),
-            warning: true,
-            message: "nothing was changed:\n\u{1b}[31mno".into(),
-            counts: vec![Count { name: "generation".into(), value: 3 }],
-            ..event.clone()
-        };
-        let more = Event { name: String::new(), message: "7 more".into(), ..event.clone() };
-        let mut all: Vec<_> = [event, in_web, route, failed, more].into_iter().map(Message::Event).collect();
+        let mut all = crate::sight::events();
         if follow {
             all.push(Message::Missed(Missed { events: 12 }));
         }

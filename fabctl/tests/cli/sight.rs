@@ -1,5 +1,7 @@
 //! Seeing a lab: its picture, and what happens to it.
 
+use fabric_proto::v1::{Count, Event, events_response::Message};
+
 use crate::{fake::Fake, run, run_with_stdin};
 
 const LAB: &str = "apiVersion: fabric/v1\nkind: Lab\nmetadata: {name: small}\nvirtualNetworks:\n\
@@ -76,4 +78,40 @@ fn events_look_as_with_kubectl() {
     TIME                       LAB            OBJECT                                   REASON        MESSAGE
     [0]
     ");
+}
+
+/// What the daemon that is none tells.
+pub fn events() -> Vec<Message> {
+    let event = Event {
+        number: 1,
+        unix_microseconds: 1_777_896_939_123_456,
+        lab: "kubenet".into(),
+        kind: "pod".into(),
+        namespace: "default".into(),
+        name: "a".into(),
+        reason: "Added".into(),
+        warning: false,
+        message: "node n0, address 10.244.0.15".into(),
+        counts: vec![],
+    };
+    let in_web = Event { number: 2, namespace: "web".into(), name: "c".into(), ..event.clone() };
+    let route = Event {
+        kind: "route".into(),
+        namespace: String::new(),
+        name: "aks-agentpool-16404877-routetable/aks-nodepool1-11743156-vmss000000____102440024".into(),
+        message: "address prefix 10.244.0.0/24".into(),
+        ..event.clone()
+    };
+    let failed = Event {
+        kind: "lab".into(),
+        namespace: String::new(),
+        name: "kubenet".into(),
+        reason: "ApplyFailed".into(),
+        warning: true,
+        message: "nothing was changed:\n\u{1b}[31mno".into(),
+        counts: vec![Count { name: "generation".into(), value: 3 }],
+        ..event.clone()
+    };
+    let more = Event { name: String::new(), message: "7 more".into(), ..event.clone() };
+    [event, in_web, route, failed, more].into_iter().map(Message::Event).collect()
 }

@@ -5,19 +5,19 @@ use std::{collections::BTreeSet, sync::Arc, time::Instant};
 use fabric_core::{
     blueprint::{self, Blueprint},
     event::{self, Event, Reason},
-    kernel::{Kernel, KernelError},
+    kernel::Kernel,
     name::LabName,
     place::Place,
     plan::{self, Action, Plan},
-    spec::{self, Diagnostic, Source, edit::EditError},
+    spec::{self, Diagnostic, Source},
     topology::{Rollout, Standing, Topology},
 };
 use tokio::sync::{mpsc, watch};
 
-use super::{Lab, ReconcileError, reconcile, reconcile::carry_out};
+use super::{ChangeError, Lab, ReconcileError, reconcile, reconcile::carry_out};
 use crate::{
     events::Events,
-    ledger::{Design, Intent, Ledger, LedgerError},
+    ledger::{Design, Intent, Ledger},
 };
 
 /// What can be done to a lab.
@@ -101,43 +101,6 @@ pub enum DeleteEvent {
     Deleted(u64),
     /// Parts of it are still there.
     Failed(ChangeError),
-}
-
-/// Why a change did not happen.
-#[derive(Debug, thiserror::Error)]
-pub enum ChangeError {
-    /// There is no such lab.
-    #[error("there is no lab `{0}`")]
-    NotFound(LabName),
-    /// There is no such node.
-    #[error("lab `{lab}` has no AKS node `{node}`")]
-    NoNode {
-        /// The lab.
-        lab: LabName,
-        /// As the user wrote it.
-        node: String,
-    },
-    /// The lab's file cannot be changed so.
-    #[error(transparent)]
-    Edit(#[from] EditError),
-    /// The kernel refused, and the lab was brought back to what it was.
-    #[error("nothing was changed: {0}")]
-    Refused(ReconcileError),
-    /// The kernel refused to take something away, or to bring the lab back.
-    #[error("the lab is incomplete now: {0}")]
-    Incomplete(ReconcileError),
-    /// The intent could not be written down, so nothing was begun.
-    #[error("nothing was changed: {0}")]
-    Ledger(#[from] LedgerError),
-    /// A thread of the daemon has panicked.
-    #[error("the daemon has a bug; its log says more")]
-    Panicked,
-}
-
-impl From<KernelError> for ChangeError {
-    fn from(error: KernelError) -> Self {
-        Self::Refused(error.into())
-    }
 }
 
 /// What a lab shall become.

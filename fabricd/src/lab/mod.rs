@@ -2,6 +2,7 @@
 
 mod actor;
 mod change;
+mod change_error;
 mod reconcile;
 mod registry;
 mod roll;
@@ -17,7 +18,8 @@ use fabric_core::{
 use tokio::sync::watch;
 
 pub use actor::LabHandle;
-pub use change::{Change, ChangeError, ChangeEvent, DeleteEvent};
+pub use change::{Change, ChangeEvent, DeleteEvent};
+pub use change_error::ChangeError;
 pub use reconcile::{ReconcileError, reconcile};
 pub use registry::{Registry, SelectError};
 

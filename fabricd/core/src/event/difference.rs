@@ -51,7 +51,11 @@ fn added(new: &Facts) -> Vec<Event> {
     let mut events = vec![event(Reason::Added, list(&new.facts, false))];
     for fact in &new.facts {
         if fact.change == Change::State {
-            events.extend(changed(&new.object, &[Fact { value: None, ..fact.clone() }], &[fact.clone()]));
+            events.extend(changed(
+                &new.object,
+                &[Fact { value: None, ..fact.clone() }],
+                std::slice::from_ref(fact),
+            ));
         }
     }
     events

@@ -32,8 +32,8 @@ pub(super) fn write(picture: &Picture) -> String {
         let ends = [line.from, line.to].map(|id| end(&picture.figures, id));
         let mut attributes = format!("label=\"{}\", style={style}, color=\"{colour}\"", label.join("\\n"));
         for (end, side) in ends.iter().zip(["ltail", "lhead"]) {
-            if end.starts_with('c') {
-                let _ = write!(attributes, ", {side}=cluster_{}", &end[1..]);
+            if let Some(id) = end.strip_prefix('c') {
+                let _ = write!(attributes, ", {side}=cluster_{id}");
             }
         }
         let _ = writeln!(out, "  {} -> {} [{attributes}];", ends[0], ends[1]);

@@ -1,6 +1,6 @@
 //! The lab as a picture: for a slide, a page or an issue.
 //!
-//! [`picture`] decides what is shown, as boxes inside boxes and lines between them. Each format draws
+//! `picture` decides what is shown, as boxes inside boxes and lines between them. Each format draws
 //! that in a file of its own and decides only how it looks.
 
 mod cluster;
