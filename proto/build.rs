@@ -5,8 +5,8 @@ use std::{env, error::Error, fs, path::PathBuf};
 use prost::Message;
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let files = ["fabric/v1/daemon.proto", "fabric/v1/lab.proto", "fabric/v1/probe.proto"];
-    for file in files {
+    let files = ["daemon", "fault", "lab", "network", "probe"].map(|name| format!("fabric/v1/{name}.proto"));
+    for file in &files {
         println!("cargo::rerun-if-changed={file}");
     }
     let descriptors = protox::compile(files, ["."])?;

@@ -87,7 +87,15 @@ impl Capture {
     ///
     /// # Errors
     /// If tcpdump fails.
-    pub async fn end(mut self) -> anyhow::Result<Vec<u8>> {
+    pub async fn end(self) -> anyhow::Result<Vec<u8>> {
+        self.end_and_count_dropped().await.map(|(bytes, _)| bytes)
+    }
+
+    /// As [`Capture::end`]; gives also how many packets are missing because the kernel had no room.
+    ///
+    /// # Errors
+    /// If tcpdump fails.
+    pub async fn end_and_count_dropped(mut self) -> anyhow::Result<(Vec<u8>, u64)> {
         let mut last = self.ask().await?;
         let mut since = Instant::now();
         // On `lo` the kernel counts each packet twice, so there the two never meet.
@@ -102,7 +110,7 @@ impl Capture {
         while !self.ended {
             self.take().await?;
         }
-        Ok(self.bytes)
+        Ok((self.bytes, last.dropped))
     }
 
     async fn ask(&mut self) -> anyhow::Result<Counters> {

@@ -7,8 +7,9 @@ use clap::{ArgAction, Args, Parser, Subcommand};
 use crate::{
     exit,
     verb::{
-        apply, completion, daemon, delete, describe, diff, doctor, events, exec, expect, get, graph, learn,
-        nodes, ping, plan, run, tcpdump, validate, verify, version,
+        apply, compare, completion, daemon, delete, describe, diff, doctor, effective_routes, events, exec,
+        expect, get, graph, learn, link, next_hop, node, nodes, ping, plan, run, tcpdump, validate, verify,
+        version,
     },
 };
 
@@ -27,9 +28,11 @@ const EXAMPLES: &str = "\
 Examples:
   fabctl apply -f labs/kubenet/lab.yaml     make the lab, or change it into this
   fabctl get pods -o wide                   what is in it
+  fabctl next-hop a c                       where Azure sends packets from a to c
   fabctl ping a c -c 3                      real packets from pod a to pod c
   fabctl tcpdump pod/a -ne -- icmp          look at them
   fabctl exec -it node/NAME -- bash         look around
+  fabctl link down pod/a                    break something on purpose
   fabctl delete lab kubenet                 take it away";
 
 /// What every verb takes.
@@ -77,10 +80,15 @@ enum Verb {
     Scale(nodes::Scale),
     Upgrade(nodes::Upgrade),
     Restart(nodes::Restart),
+    EffectiveRoutes(effective_routes::EffectiveRoutes),
+    NextHop(next_hop::NextHop),
     Ping(ping::Ping),
     Tcpdump(tcpdump::Tcpdump),
     Exec(exec::Exec),
+    Link(link::Link),
+    Node(node::Node),
     Expect(expect::Expect),
+    Compare(compare::Compare),
     Run(run::Run),
     Learn(learn::Learn),
     Doctor(doctor::Doctor),
@@ -107,10 +115,15 @@ impl Cli {
             Verb::Scale(verb) => verb.run(global).await,
             Verb::Upgrade(verb) => verb.run(global).await,
             Verb::Restart(verb) => verb.run(global).await,
+            Verb::EffectiveRoutes(verb) => verb.run(global).await,
+            Verb::NextHop(verb) => verb.run(global).await,
             Verb::Ping(verb) => verb.run(global).await,
             Verb::Tcpdump(verb) => verb.run(global).await,
             Verb::Exec(verb) => verb.run(global).await,
+            Verb::Link(verb) => verb.run(global).await,
+            Verb::Node(verb) => verb.run(global).await,
             Verb::Expect(verb) => verb.run(global).await,
+            Verb::Compare(verb) => verb.run(global).await,
             Verb::Run(verb) => verb.run().await,
             Verb::Learn(verb) => verb.run().await,
             Verb::Doctor(verb) => verb.run(global).await,

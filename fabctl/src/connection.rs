@@ -1,10 +1,11 @@
 //! The way to the daemon.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use fabric_proto::v1::{
-    daemon_service_client::DaemonServiceClient, lab_service_client::LabServiceClient,
+    daemon_service_client::DaemonServiceClient, fault_service_client::FaultServiceClient,
+    lab_service_client::LabServiceClient, network_service_client::NetworkServiceClient,
     probe_service_client::ProbeServiceClient,
 };
 use tonic::transport::{Channel, Endpoint};
@@ -63,10 +64,23 @@ async fn connect(global: &Global, socket: Socket) -> anyhow::Result<Connection> 
     if global.verbose > 0 {
         output::say(&format!("socket: {}", path.display()));
     }
-    let text = path.to_str().context("the socket's path is not UTF-8")?;
-    let endpoint = Endpoint::from_shared(format!("unix://{text}"))?;
-    let channel = endpoint.connect().await.map_err(|_| not_running(global))?;
+    let channel = endpoint(&path)?.connect().await.map_err(|_| not_running(global))?;
     Ok(Connection { channel, socket: path })
+}
+
+/// Connects to the daemon that listens at `socket`.
+///
+/// # Errors
+/// If none does.
+pub async fn to(socket: &Path) -> anyhow::Result<Connection> {
+    let gone = || Failure::unreachable(format!("no daemon answers at {}", socket.display()));
+    let channel = endpoint(socket)?.connect().await.map_err(|_| gone())?;
+    Ok(Connection { channel, socket: socket.to_owned() })
+}
+
+fn endpoint(socket: &Path) -> anyhow::Result<Endpoint> {
+    let text = socket.to_str().context("the socket's path is not UTF-8")?;
+    Ok(Endpoint::from_shared(format!("unix://{text}"))?)
 }
 
 impl Connection {
@@ -78,6 +92,16 @@ impl Connection {
     /// Runs programs in labs.
     pub fn probes(&self) -> ProbeServiceClient<Channel> {
         ProbeServiceClient::new(self.channel.clone()).max_decoding_message_size(ANSWER_MAX)
+    }
+
+    /// Asks about the network.
+    pub fn network(&self) -> NetworkServiceClient<Channel> {
+        NetworkServiceClient::new(self.channel.clone())
+    }
+
+    /// Makes faults and lifts them.
+    pub fn faults(&self) -> FaultServiceClient<Channel> {
+        FaultServiceClient::new(self.channel.clone())
     }
 
     /// Asks about the daemon itself.

@@ -67,6 +67,11 @@ pub fn report(error: &anyhow::Error) -> u8 {
     code
 }
 
+/// What [`report`] would say, where a failure is only a part of what is told.
+pub fn message(error: &anyhow::Error) -> String {
+    describe(error).1
+}
+
 fn describe(error: &anyhow::Error) -> (u8, String) {
     if let Some(failure) = error.downcast_ref::<Failure>() {
         return (failure.code, failure.message.clone());

@@ -7,6 +7,7 @@ mod argv;
 mod capture;
 mod change;
 mod cli;
+mod compare;
 mod connection;
 mod document;
 mod exit;
@@ -24,7 +25,7 @@ use std::process::ExitCode;
 use clap::Parser;
 
 fn main() -> ExitCode {
-    if let Some(code) = private_daemon::take_over() {
+    if let Some(code) = private_daemon::take_over().or_else(compare::connect::take_over) {
         return code;
     }
     let cli = match cli::Cli::try_parse_from(argv::prepare(std::env::args_os().collect())) {

@@ -17,13 +17,16 @@ use std::{
 use anyhow::Context;
 use nix::{
     fcntl::{Flock, FlockArg},
-    sys::signal::Signal,
+    sys::signal::{Signal, kill},
+    unistd::Pid,
 };
 
 use crate::{exit::Failure, output, socket::Socket};
 
 /// How long a daemon may take until it answers.
 const DEADLINE: Duration = Duration::from_secs(10);
+/// How long it may take to take its labs away.
+const GRACE: Duration = Duration::from_secs(20);
 /// The first argument of the process that becomes the daemon.
 const DETACHED: &str = "__become-fabricd";
 /// The same for a daemon that must not outlive this process.
@@ -79,15 +82,48 @@ pub async fn start(socket: &Socket) -> anyhow::Result<Started> {
 ///
 /// # Errors
 /// As [`start`].
-pub async fn start_own(socket: &Socket, outlives: bool) -> anyhow::Result<Child> {
+pub async fn start_own(socket: &Socket, outlives: bool) -> anyhow::Result<Own> {
     let log = socket.path.with_file_name("fabricd.log");
     let mut daemon = spawn(if outlives { DETACHED } else { BOUND }, &socket.path, &log)?;
     match await_answer(socket, &mut daemon, &log).await {
-        Ok(()) => Ok(daemon),
+        Ok(()) => Ok(Own(daemon)),
         Err(error) => {
             let _ = daemon.kill();
             let _ = daemon.wait();
             Err(error)
+        }
+    }
+}
+
+/// A daemon of the caller's own, which ends with the value.
+pub struct Own(Child);
+
+impl Own {
+    /// Ends it and waits for it, while other tasks go on: it takes its labs away, and that may take a
+    /// moment.
+    pub async fn end(self) {
+        let _ = tokio::task::spawn_blocking(move || drop(self)).await;
+    }
+
+    /// Leaves it running.
+    pub fn leave(self) {
+        std::mem::forget(self);
+    }
+}
+
+impl Drop for Own {
+    fn drop(&mut self) {
+        let begin = Instant::now();
+        if let Ok(pid) = i32::try_from(self.0.id()) {
+            let _ = kill(Pid::from_raw(pid), Signal::SIGTERM);
+        }
+        while matches!(self.0.try_wait(), Ok(None)) {
+            if begin.elapsed() > GRACE {
+                let _ = self.0.kill();
+                let _ = self.0.wait();
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(2));
         }
     }
 }

@@ -10,7 +10,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use fabric_core::{name::LabName, spec::Source, topology::Standing};
+use fabric_core::{fault::Faults, name::LabName, spec::Source, topology::Standing};
 use serde::{Deserialize, Serialize};
 
 /// The format of the files.
@@ -42,6 +42,8 @@ pub struct Design {
     pub sources: Vec<Source>,
     /// The addresses that it has given away.
     pub standing: Standing,
+    /// What is broken on purpose.
+    pub faults: Faults,
 }
 
 /// Why the ledger cannot be used.
@@ -84,6 +86,8 @@ struct Page {
 struct PageDesign {
     sources: Vec<PageSource>,
     standing: Standing,
+    #[serde(default, skip_serializing_if = "Faults::is_empty")]
+    faults: Faults,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -138,7 +142,7 @@ impl Ledger {
                 let page =
                     |source: &Source| PageSource { name: source.name.clone(), text: source.text.clone() };
                 let sources = design.sources.iter().map(page).collect();
-                PageDesign { sources, standing: design.standing.clone() }
+                PageDesign { sources, standing: design.standing.clone(), faults: design.faults.clone() }
             })
         };
         let page = Page {
@@ -184,9 +188,9 @@ fn read_page(path: &Path) -> Result<Intent, LedgerError> {
         return Err(unreadable(format!("it has version {}", page.version).into()));
     }
     let design = |page: Option<PageDesign>| {
-        page.map(|PageDesign { sources, standing }| {
+        page.map(|PageDesign { sources, standing, faults }| {
             let source = |PageSource { name, text }| Source { name, text };
-            Design { sources: sources.into_iter().map(source).collect(), standing }
+            Design { sources: sources.into_iter().map(source).collect(), standing, faults }
         })
     };
     Ok(Intent {
@@ -208,7 +212,8 @@ mod tests {
 
     fn intent(generation: u64) -> Intent {
         let source = Source { name: "lab.yaml".into(), text: "kind: Lab\n".into() };
-        let wanted = Design { sources: vec![source], standing: Standing::default() };
+        let wanted =
+            Design { sources: vec![source], standing: Standing::default(), faults: Faults::default() };
         Intent { lab: LabName::new("kubenet").unwrap(), generation, wanted: Some(wanted), before: None }
     }
 

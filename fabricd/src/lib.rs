@@ -10,6 +10,7 @@ pub mod grpc;
 pub mod lab;
 pub mod ledger;
 pub mod probe;
+pub mod question;
 pub mod socket;
 
 use std::{future::Future, path::Path, sync::Arc, time::Duration};

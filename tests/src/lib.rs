@@ -27,6 +27,14 @@ pub fn wait_until(what: &str, mut condition: impl FnMut() -> bool) {
 
 /// Runs the tests as a harness of cargo's would, and gives the process's exit code.
 pub fn run(tests: Vec<(&'static str, fn())>) -> libtest_mimic::Conclusion {
+    run_without(tests, vec![])
+}
+
+/// As [`run`]; the tests `skipped`, each with a reason, are printed and counted as ignored.
+pub fn run_without(
+    tests: Vec<(&'static str, fn())>,
+    skipped: Vec<(&'static str, &'static str)>,
+) -> libtest_mimic::Conclusion {
     let mut arguments = libtest_mimic::Arguments::from_args();
     // Each test waits for the kernel more than it computes.
     arguments.test_threads.get_or_insert(4);
@@ -36,5 +44,9 @@ pub fn run(tests: Vec<(&'static str, fn())>) -> libtest_mimic::Conclusion {
             Ok(())
         })
     });
-    libtest_mimic::run(&arguments, trials.collect())
+    let skipped = skipped.into_iter().map(|(name, reason)| {
+        eprintln!("skipped: {name}: {reason}");
+        libtest_mimic::Trial::test(name, move || Err(reason.into())).with_ignored_flag(true)
+    });
+    libtest_mimic::run(&arguments, trials.chain(skipped).collect())
 }

@@ -4,28 +4,26 @@ use std::{
     env,
     ffi::{OsStr, OsString},
     path::{Path, PathBuf},
-    process::Child,
     time::Duration,
 };
 
 use anyhow::Context;
-use nix::{
-    sys::signal::{Signal, kill},
-    unistd::Pid,
-};
 use tempfile::TempDir;
 
 use super::shell::{Ran, Shell};
-use crate::{private_daemon, socket::Socket};
+use crate::{
+    private_daemon::{self, Own},
+    socket::Socket,
+};
 
-/// How long a daemon may take to take its labs away.
+/// How long a look at the lab of a failed document may take.
 const GRACE: Duration = Duration::from_secs(20);
 
 /// A temporary folder with a daemon's socket, and a shell that knows them.
 pub struct World {
     // Dropped in this order: what runs, then the daemon, then the folder.
     shell: Shell,
-    daemon: Option<Daemon>,
+    daemon: Option<Own>,
     folder: TempDir,
     fabctl: PathBuf,
 }
@@ -42,7 +40,7 @@ impl World {
         std::fs::create_dir(&tmp)?;
         let socket = Socket { path: folder.path().join("fabricd.sock"), named: true };
         let daemon = match needs_daemon {
-            true => Some(Daemon(private_daemon::start_own(&socket, outlives).await?)),
+            true => Some(private_daemon::start_own(&socket, outlives).await?),
             false => None,
         };
         let fabctl = env::current_exe().context("cannot find my own program file")?;
@@ -107,8 +105,7 @@ impl World {
     pub async fn end(mut self) {
         self.shell.end(true);
         if let Some(daemon) = self.daemon.take() {
-            // The daemon takes its labs away; that may take a moment, in which other documents go on.
-            let _ = tokio::task::spawn_blocking(move || drop(daemon)).await;
+            daemon.end().await;
         }
     }
 
@@ -147,30 +144,4 @@ fn path_with(own: Option<&Path>) -> OsString {
         }
     }
     env::join_paths(folders).unwrap_or(path)
-}
-
-/// A daemon that ends with the value.
-struct Daemon(Child);
-
-impl Daemon {
-    fn leave(self) {
-        std::mem::forget(self);
-    }
-}
-
-impl Drop for Daemon {
-    fn drop(&mut self) {
-        let begin = std::time::Instant::now();
-        if let Ok(pid) = i32::try_from(self.0.id()) {
-            let _ = kill(Pid::from_raw(pid), Signal::SIGTERM);
-        }
-        while matches!(self.0.try_wait(), Ok(None)) {
-            if begin.elapsed() > GRACE {
-                let _ = self.0.kill();
-                let _ = self.0.wait();
-                return;
-            }
-            std::thread::sleep(Duration::from_millis(2));
-        }
-    }
 }

@@ -98,6 +98,7 @@ fn columns(kind: Kind) -> Vec<Column> {
             wide("IMAGES", |o| joined(list(o, "/spec/template/spec/containers"), "/image")),
             wide("SELECTOR", selector),
         ],
+        Kind::Faults => vec![KUBERNETES_NAME, usual("STATE", |o| text(o, "/status/state"))],
         Kind::Namespaces => vec![KUBERNETES_NAME, usual("STATUS", |o| text(o, "/status/phase"))],
         Kind::VirtualNetworks => vec![
             AZURE_NAME,
@@ -224,4 +225,25 @@ fn count(value: &Value, pointer: &str) -> String {
 fn joined(values: &[Value], pointer: &str) -> String {
     let separator = if pointer == "/image" || pointer == "/name" { "," } else { ", " };
     values.iter().map(|value| text(value, pointer)).collect::<Vec<_>>().join(separator)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::network_plugin;
+
+    #[test]
+    fn a_clusters_network_plugin_is_told_with_its_mode() {
+        let cluster = |profile, pool| {
+            network_plugin(&json!({ "networkProfile": profile, "agentPoolProfiles": [pool] }))
+        };
+        let azure = || json!({ "networkPlugin": "azure" });
+        assert_eq!(cluster(json!({ "networkPlugin": "kubenet" }), json!({})), "kubenet");
+        assert_eq!(cluster(azure(), json!({})), "azure");
+        assert_eq!(cluster(azure(), json!({ "podSubnetId": "/s" })), "azure pod subnet");
+        let overlay = json!({ "networkPlugin": "azure", "networkPluginMode": "overlay" });
+        assert_eq!(cluster(overlay, json!({})), "azure overlay");
+        assert_eq!(cluster(json!({ "networkPlugin": "none" }), json!({})), "none");
+    }
 }

@@ -28,6 +28,19 @@ pub enum Format {
     Name,
 }
 
+/// How an answer is printed that is no list of objects.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum AnswerFormat {
+    /// Columns, as az shows them
+    Table,
+    /// The same with more columns
+    Wide,
+    /// JSON, as az prints it
+    Json,
+    /// YAML
+    Yaml,
+}
+
 /// Writes `text` to standard output.
 ///
 /// # Errors

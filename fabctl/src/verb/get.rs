@@ -118,6 +118,16 @@ pub async fn fetch(
 }
 
 impl Get {
+    /// `get faults`, for verbs that show them too.
+    pub fn faults(output: Format) -> Self {
+        Self {
+            words: vec![Kind::Faults.plural().to_owned()],
+            output,
+            all_namespaces: false,
+            no_headers: false,
+        }
+    }
+
     /// Asks and prints.
     pub async fn run(self, global: &Global) -> anyhow::Result<u8> {
         let wanted = wanted(&self.words)?;

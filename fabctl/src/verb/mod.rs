@@ -1,18 +1,24 @@
 //! What fabctl does. One file a verb: its flags, and what happens.
 
 pub mod apply;
+pub mod compare;
 pub mod completion;
 pub mod daemon;
 pub mod delete;
 pub mod describe;
 pub mod diff;
 pub mod doctor;
+pub mod effective_routes;
 pub mod events;
 pub mod exec;
 pub mod expect;
+pub mod fault;
 pub mod get;
 pub mod graph;
 pub mod learn;
+pub mod link;
+pub mod next_hop;
+pub mod node;
 pub mod nodes;
 pub mod ping;
 pub mod plan;

@@ -2,9 +2,12 @@
 
 mod apply;
 mod change;
+mod compare;
 mod documents;
 mod fake;
+mod fault;
 mod get;
+mod network;
 mod nobody;
 mod plan;
 mod probe;

@@ -52,8 +52,8 @@ fn events_look_as_with_kubectl() {
     2026-05-04T12:15:39.123Z   kubenet        pod/a                                    Added         node n0, address 10.244.0.15
     2026-05-04T12:15:39.123Z   kubenet        pod/web/c                                Added         node n0, address 10.244.0.15
     2026-05-04T12:15:39.123Z   kubenet        route/aks-agentpool-16404877-routetable/aks-nodepool1-11743156-vmss000000____102440024   Added         address prefix 10.244.0.0/24
-    2026-05-04T12:15:39.123Z   kubenet        lab/kubenet                                                    ApplyFailed   nothing was changed:  [31mno
-    2026-05-04T12:15:39.123Z   kubenet        pod                                                            Added         7 more
+    2026-05-04T12:15:39.123Z   kubenet        lab/kubenet                                    ApplyFailed   nothing was changed:  [31mno
+    2026-05-04T12:15:39.123Z   kubenet        pod                                            Added         7 more
     ! 12 events came too fast and are not shown
     [0]
     ");

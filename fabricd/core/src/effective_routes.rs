@@ -4,7 +4,10 @@
 //! Source: "Virtual network traffic routing" (virtual-networks-udr-overview): the longest prefix
 //! wins; of equal ones user-defined before gateway before system.
 
-use std::net::Ipv4Addr;
+pub mod next_hop;
+pub mod read_back;
+
+use std::{fmt, net::Ipv4Addr};
 
 use ipnet::Ipv4Net;
 
@@ -34,6 +37,32 @@ pub enum RouteSource {
     VirtualNetworkGateway,
     /// From a route table.
     User,
+}
+
+impl RouteSource {
+    /// The metric that stands for it in the kernel: of routes to one prefix the smallest counts.
+    pub const fn metric(self) -> u32 {
+        match self {
+            Self::User => 1,
+            Self::VirtualNetworkGateway => 2,
+            Self::Default => 3,
+        }
+    }
+
+    /// What the metric of a kernel route stands for; `None` for one that nothing of ours has.
+    pub fn of_metric(metric: u32) -> Option<Self> {
+        [Self::User, Self::VirtualNetworkGateway, Self::Default].into_iter().find(|it| it.metric() == metric)
+    }
+}
+
+impl fmt::Display for RouteSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Default => "Default",
+            Self::VirtualNetworkGateway => "VirtualNetworkGateway",
+            Self::User => "User",
+        })
+    }
 }
 
 /// Where a route points, in Azure's words.

@@ -1,8 +1,11 @@
-//! The door to the machine: two methods. `fabric-kernel` has the real one; tests have a model that
-//! can refuse.
+//! The door to the machine: to read, to change, to ask. `fabric-kernel` has the real one; tests have a model
+//! that can refuse.
+
+use std::{collections::BTreeSet, net::Ipv4Addr};
 
 use crate::{
-    name::LabName,
+    name::{IfName, LabName},
+    object::Route,
     place::Place,
     plan::{Observed, Step, Wave},
 };
@@ -14,6 +17,13 @@ pub trait Kernel: Send + Sync + 'static {
     /// # Errors
     /// If a namespace cannot be entered or read.
     fn observe(&self, lab: &LabName) -> Result<Observed, KernelError>;
+
+    /// Reads some places of a lab, in the same vocabulary, but without veth pairs: their other ends may be
+    /// elsewhere. A place that is not there is not in what comes back.
+    ///
+    /// # Errors
+    /// As [`Kernel::observe`].
+    fn observe_places(&self, lab: &LabName, places: &BTreeSet<Place>) -> Result<Observed, KernelError>;
 
     /// Carries out all steps of `wave`, the jobs side by side, each job's steps in order.
     ///
@@ -29,6 +39,12 @@ pub trait Kernel: Send + Sync + 'static {
         done: &(dyn Fn(usize) + Sync),
     ) -> Result<(), Vec<StepError>>;
 
+    /// Reads the routes of one place, and asks its kernel where each of `packets` would go. No packet is sent.
+    ///
+    /// # Errors
+    /// If there is no such place, or it cannot be entered or read.
+    fn routing(&self, lab: &LabName, place: &Place, packets: &[Packet]) -> Result<Routing, KernelError>;
+
     /// What this machine's kernel offers, found out once at start.
     fn machine(&self) -> Machine;
 }
@@ -40,11 +56,49 @@ pub struct Machine {
     pub ipv6: bool,
     /// `br_netfilter` is there: bridged packets can pass iptables, as on an AKS node.
     pub bridge_netfilter: bool,
+    /// `sch_netem` is there: links can be made slow, lossy and narrow.
+    pub netem: bool,
 }
 
 impl Machine {
     /// A kernel with everything, as snapshots are drawn for.
-    pub const COMPLETE: Self = Self { ipv6: true, bridge_netfilter: true };
+    pub const COMPLETE: Self = Self { ipv6: true, bridge_netfilter: true, netem: true };
+}
+
+/// A packet that a place could have received.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Packet {
+    /// The link it comes in by.
+    pub input: IfName,
+    /// Its source address.
+    pub source: Ipv4Addr,
+    /// Its destination address.
+    pub destination: Ipv4Addr,
+}
+
+/// The routes of one place, and where they send packets.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Routing {
+    /// IPv4 routes of all tables but the kernel's own record of its addresses (`local`), whoever made them,
+    /// connected ones included. What the blueprint has no words for is a blackhole of protocol 0.
+    pub routes: Vec<Route>,
+    /// One for each packet that was asked about.
+    pub decisions: Vec<Decision>,
+}
+
+/// Where the kernel sends a packet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Decision {
+    /// By this route, the one that matched.
+    Route(Route),
+    /// To a program of the place itself.
+    Local,
+    /// Dropped without a word (`EINVAL`): a blackhole, or addresses that no packet may have.
+    Dropped,
+    /// Nowhere (`ENETUNREACH`): no table has a route for it that is not `throw`.
+    NoRoute,
+    /// Refused with a message to the sender (`EHOSTUNREACH`, `EACCES`): `unreachable` or `prohibit`.
+    Refused,
 }
 
 /// A failed access to the kernel.

@@ -16,9 +16,11 @@
 pub mod address_plan;
 pub mod blueprint;
 pub mod capture;
+pub mod compare;
 pub mod document;
 pub mod effective_routes;
 pub mod event;
+pub mod fault;
 pub mod graph;
 pub mod identity;
 pub mod inventory;

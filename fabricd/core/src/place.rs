@@ -2,10 +2,13 @@
 
 use std::{fmt, str::FromStr};
 
+use serde::{Deserialize, Serialize};
+
 use crate::name::LabName;
 
 /// One emulated machine or pod, or a part of Azure under them. Each has a network namespace.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(into = "String", try_from = "String")]
 pub enum Place {
     /// The datacenter network that carries the tunnels between Azure hosts.
     Underlay,
@@ -136,6 +139,20 @@ impl fmt::Display for Place {
             write!(f, "/{part}")?;
         }
         Ok(())
+    }
+}
+
+impl From<Place> for String {
+    fn from(place: Place) -> Self {
+        place.to_string()
+    }
+}
+
+impl TryFrom<String> for Place {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        text.parse().map_err(|()| format!("`{text}` is no place"))
     }
 }
 

@@ -12,7 +12,7 @@ use std::{
 use ipnet::IpNet;
 
 use crate::{
-    blueprint::Blueprint,
+    blueprint::{Blueprint, Part},
     name::IfName,
     object::{Key, NextHop, Object},
     place::Place,
@@ -23,6 +23,53 @@ use crate::{
 pub struct Observed {
     /// Every place that exists, with its objects.
     pub places: BTreeMap<Place, BTreeMap<Key, Object>>,
+}
+
+impl Observed {
+    /// What the kernel has if it has just what `blueprint` says.
+    pub fn of(blueprint: &Blueprint) -> Self {
+        let objects = |parts: &BTreeMap<Key, Part>| {
+            parts.iter().map(|(key, part)| (key.clone(), part.object.clone())).collect()
+        };
+        let places = blueprint.places.iter();
+        Self { places: places.map(|(place, parts)| (place.clone(), objects(parts))).collect() }
+    }
+
+    /// Whether `places` are as `wanted` has them, as far as [`crate::kernel::Kernel::observe_places`] tells:
+    /// veth pairs are not looked at, nor what ages by itself, nor what somebody has added.
+    pub fn agrees(&self, wanted: &Blueprint, places: &BTreeSet<Place>) -> bool {
+        let apart = |object: &Object| object.is_seed() || matches!(object, Object::Veth(_));
+        places.iter().all(|place| match (self.places.get(place), wanted.places.get(place)) {
+            (None, None) => true,
+            (Some(have), Some(want)) => want
+                .iter()
+                .filter(|(_, part)| !apart(&part.object))
+                .all(|(key, part)| have.get(key) == Some(&part.object)),
+            _ => false,
+        })
+    }
+}
+
+/// The places in which two blueprints differ, with the far ends of the veth pairs that do.
+pub fn changed_places(before: &Blueprint, after: &Blueprint) -> BTreeSet<Place> {
+    let mut changed = BTreeSet::new();
+    let nothing = BTreeMap::new();
+    for place in before.places.keys().chain(after.places.keys()) {
+        let had = before.places.get(place).unwrap_or(&nothing);
+        let has = after.places.get(place).unwrap_or(&nothing);
+        let differs = |one: &BTreeMap<Key, Part>, other: &BTreeMap<Key, Part>| {
+            let parts =
+                one.iter().filter(|(key, part)| other.get(key).map(|it| &it.object) != Some(&part.object));
+            parts.map(|(_, part)| part.object.clone()).collect::<Vec<_>>()
+        };
+        for object in differs(had, has).into_iter().chain(differs(has, had)) {
+            changed.insert(place.clone());
+            if let Object::Veth(veth) = object {
+                changed.insert(veth.peer.place);
+            }
+        }
+    }
+    changed
 }
 
 /// What is done with an object.
@@ -138,7 +185,8 @@ pub fn between(observed: &Observed, owned: &Blueprint, wanted: &Blueprint) -> Pl
     for (place, have) in &observed.places {
         let Some(want) = wanted.places.get(place) else { continue };
         for (key, object) in have.iter().rev() {
-            let taken_with_its_link = object.needs_link().is_some_and(|link| lost.contains(&(place, link)));
+            let taken_with_its_link = object.needs_link().is_some_and(|link| lost.contains(&(place, link)))
+                || object.needs_up().is_some_and(|link| goes_down(place, have, link, owned, wanted));
             let peer_goes = is_link_to_a_lost_place(object, wanted);
             let kept = want.get(key).is_some_and(|part| !must_be_remade(object, &part.object));
             let ours = owned.has(place, key) || wanted.has(place, key);
@@ -218,6 +266,18 @@ fn lost_links<'a>(
         .collect();
     lost.extend(on_lost_lower);
     lost
+}
+
+/// Whether the plan sets the link down, which takes away all that needs it up.
+fn goes_down(
+    place: &Place,
+    have: &BTreeMap<Key, Object>,
+    link: &IfName,
+    owned: &Blueprint,
+    wanted: &Blueprint,
+) -> bool {
+    let up = Key::Up(link.clone());
+    have.contains_key(&up) && owned.has(place, &up) && !wanted.has(place, &up)
 }
 
 fn is_link_to_a_lost_place(object: &Object, wanted: &Blueprint) -> bool {

@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use crate::{
     blueprint::{PLATFORM_ADDRESS, router_address},
     place::Place,
-    topology::{ManagedCluster, Pod, Topology},
+    topology::{ManagedCluster, NetworkInterface, Pod, Topology},
 };
 
 /// Why a target means nothing, or too much.
@@ -32,6 +32,9 @@ pub enum TargetError {
     /// It has no address that packets could be sent to.
     #[error("`{0}` has no address of its own")]
     NoAddress(String),
+    /// It is no VM, and no pod on one.
+    #[error("`{0}` has no Azure network interface; nodes, VMs and pods (by their nodes) have one")]
+    NoNetworkInterface(String),
 }
 
 fn hint(similar: Option<&String>) -> String {
@@ -68,6 +71,53 @@ pub fn address(topology: &Topology, namespace: &str, text: &str) -> Result<IpAdd
     named.address.map(IpAddr::V4).ok_or(TargetError::NoAddress(named.full))
 }
 
+/// A NIC, and what was named that is behind it.
+#[derive(Clone, Copy, Debug)]
+pub struct BehindNic<'a> {
+    /// The name of the VM or AKS node, which is the NIC's too.
+    pub vm: &'a str,
+    /// The NIC.
+    pub nic: &'a NetworkInterface,
+    /// The pod that was named, if it was no VM or node.
+    pub pod: Option<&'a Pod>,
+}
+
+impl BehindNic<'_> {
+    /// The address that packets from there have: the pod's own if it has one, else the NIC's.
+    pub fn address(&self) -> Ipv4Addr {
+        self.pod.and_then(|pod| pod.address).unwrap_or(self.nic.private_ip_address)
+    }
+}
+
+/// The NIC that packets of `text` leave by: a VM's or node's own, for a pod its node's.
+///
+/// # Errors
+/// If there is no such target, or it is on no Azure VM.
+pub fn network_interface<'a>(
+    topology: &'a Topology,
+    namespace: &str,
+    text: &str,
+) -> Result<BehindNic<'a>, TargetError> {
+    let named = named(topology, namespace, text)?;
+    let pods = topology
+        .managed_clusters
+        .iter()
+        .flat_map(|cluster| cluster.pods.iter().map(move |pod| (cluster, pod)))
+        .find(|(cluster, pod)| {
+            let full = named.full == full_pod_name(cluster, pod);
+            // One of the host network lives in its node's place.
+            let bare = named.full.starts_with("pod/") && cluster.pod_place(pod) == named.place;
+            full || bare && pod.namespace == namespace && named.bare == pod.name
+        });
+    if let Some((cluster, pod)) = pods {
+        let node = &cluster.nodes[pod.node];
+        return Ok(BehindNic { vm: &node.name, nic: &node.nic, pod: Some(pod) });
+    }
+    let found = topology.azure_vms().find(|(place, ..)| *place == named.place);
+    let (_, vm, nic) = found.ok_or(TargetError::NoNetworkInterface(named.full))?;
+    Ok(BehindNic { vm, nic, pod: None })
+}
+
 /// The interface that is looked at in `place` if none is named.
 pub fn default_interface(place: &Place) -> &'static str {
     match place {
@@ -80,14 +130,22 @@ pub fn default_interface(place: &Place) -> &'static str {
     }
 }
 
+/// No name is longer: `pod/CLUSTER/NAMESPACE/NAME` has at most 63, 63 and 253 characters behind `pod/`.
+const TARGET_MAX: usize = 400;
+
 fn named(topology: &Topology, namespace: &str, text: &str) -> Result<Named, TargetError> {
+    if text.len() > TARGET_MAX {
+        let target = text.chars().take(64).chain(['…']).collect();
+        return Err(TargetError::NotFound { lab: topology.lab.to_string(), target, similar: None });
+    }
     let all = all(topology, namespace);
     let by_full: Vec<_> =
         all.iter().filter(|named| named.full == text || named.place.to_string() == text).collect();
     let found = if by_full.is_empty() {
         // Hosts, gateways and the like are asked for by their full names only.
         let plain = |named: &&Named| {
-            named.bare == text
+            !text.is_empty()
+                && named.bare == text
                 && matches!(
                     named.place,
                     Place::Pod { .. }
@@ -127,10 +185,14 @@ fn named(topology: &Topology, namespace: &str, text: &str) -> Result<Named, Targ
 }
 
 fn nearest(text: &str, all: &[Named]) -> Option<String> {
-    let candidates = all.iter().flat_map(|named| [&named.bare, &named.full]);
+    // Some have a full name only.
+    let names = all.iter().flat_map(|named| [&named.bare, &named.full]);
+    let candidates = names.filter(|name| !name.is_empty());
     let scored = candidates.map(|name| (strsim::damerau_levenshtein(text, name), name));
     let (distance, name) = scored.min()?;
-    (distance <= 2.max(text.len() / 4)).then(|| name.clone())
+    // Of two short names all letters may differ.
+    let alike = distance <= 2.max(text.len() / 4) && distance < text.len().max(name.len());
+    alike.then(|| name.clone())
 }
 
 fn all(topology: &Topology, namespace: &str) -> Vec<Named> {

@@ -23,7 +23,8 @@ use crate::{
     linux::{LinuxKernel, cores},
     namespace::{self, Namespace},
     netlink::{
-        Batch, Refused, Request, Socket, address, connected_route, generation, link, neighbour, route, rule,
+        Batch, Refused, Request, Socket, address, connected_route, generation, link, neighbour, qdisc, route,
+        rule,
     },
     sysctl,
 };
@@ -188,6 +189,8 @@ impl<'a> Worker<'a> {
             }
             (Object::Port(port), Create | Replace) => self.push(tag, link::enslave(port))?,
             (Object::Port(port), Remove) => self.push(tag, link::release(port))?,
+            (Object::Qdisc(netem), Create | Replace) => self.push(tag, qdisc::create(netem))?,
+            (Object::Qdisc(netem), Remove) => self.push(tag, qdisc::remove(netem))?,
             (Object::Up(up), Create | Replace) => self.push(tag, link::set_up(up))?,
             (Object::Up(up), Remove) => self.push(tag, link::set_down(&up.link))?,
             (Object::Address(address), Create) => self.push(tag, address::create(address))?,

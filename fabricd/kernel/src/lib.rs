@@ -19,6 +19,7 @@ mod observe;
 mod pairs;
 pub mod process;
 mod programs;
+mod routing;
 mod ruleset;
 mod supervise;
 mod sysctl;

@@ -1,18 +1,20 @@
 //! The real kernel.
 
 use std::{
+    collections::BTreeSet,
     io,
     path::{Path, PathBuf},
     thread,
 };
 
 use fabric_core::{
-    kernel::{Kernel, KernelError, Machine, StepError},
+    kernel::{Kernel, KernelError, Machine, Packet, Routing, StepError},
     name::LabName,
+    place::Place,
     plan::{Observed, Wave},
 };
 
-use crate::{execute, memory::Memory, namespace, observe, ruleset::Loaders};
+use crate::{execute, memory::Memory, namespace, netlink::qdisc, observe, routing, ruleset::Loaders};
 
 /// The kernel of this machine, with the namespaces that are named in one directory.
 #[derive(Debug)]
@@ -20,7 +22,7 @@ pub struct LinuxKernel {
     pub(crate) directory: PathBuf,
     pub(crate) loaders: Loaders,
     pub(crate) memory: Memory,
-    machine: Machine,
+    pub(crate) machine: Machine,
 }
 
 /// Where `ip netns` keeps its names too.
@@ -47,6 +49,10 @@ impl Kernel for LinuxKernel {
         observe::lab(self, lab)
     }
 
+    fn observe_places(&self, lab: &LabName, places: &BTreeSet<Place>) -> Result<Observed, KernelError> {
+        observe::places(self, lab, places)
+    }
+
     fn execute(
         &self,
         lab: &LabName,
@@ -54,6 +60,10 @@ impl Kernel for LinuxKernel {
         done: &(dyn Fn(usize) + Sync),
     ) -> Result<(), Vec<StepError>> {
         execute::wave(self, lab, wave, done)
+    }
+
+    fn routing(&self, lab: &LabName, place: &Place, packets: &[Packet]) -> Result<Routing, KernelError> {
+        routing::read(&self.directory, lab, place, packets)
     }
 
     fn machine(&self) -> Machine {
@@ -83,5 +93,6 @@ fn probe() -> Machine {
     Machine {
         ipv6: disabled.is_ok_and(|value| value.trim() == "0"),
         bridge_netfilter: Path::new("/proc/sys/net/bridge/bridge-nf-call-iptables").exists(),
+        netem: qdisc::is_there(),
     }
 }

@@ -3,7 +3,7 @@
 //! Left out is what the kernel puts there by itself and what no blueprint could say.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
     io,
     sync::{
         Mutex, PoisonError,
@@ -29,7 +29,7 @@ use crate::{
         connected_route::ConnectedRoutes,
         generation,
         link::{self, SeenKind, SeenLink},
-        neighbour, route, rule,
+        neighbour, qdisc, route, rule,
     },
     pairs::{self, End},
     sysctl,
@@ -37,8 +37,7 @@ use crate::{
 
 /// Everything that the lab's namespaces hold.
 pub(crate) fn lab(kernel: &LinuxKernel, lab: &LabName) -> Result<Observed, KernelError> {
-    let places = namespace::list(&kernel.directory, lab)
-        .map_err(|e| KernelError::new(format!("cannot list {}", kernel.directory.display()), e))?;
+    let places = list(kernel, lab)?;
     let seen = all(kernel, &places)?;
     let veths = veths(kernel, &places, &seen)
         .map_err(|e| KernelError::new("cannot find the other ends of the veth pairs", e))?;
@@ -53,6 +52,26 @@ pub(crate) fn lab(kernel: &LinuxKernel, lab: &LabName) -> Result<Observed, Kerne
         objects.insert(Key::Link(veth.link.name.clone()), Object::Veth(veth));
     }
     Ok(observed)
+}
+
+/// What some of the lab's namespaces hold, without veth pairs.
+pub(crate) fn places(
+    kernel: &LinuxKernel,
+    lab: &LabName,
+    wanted: &BTreeSet<Place>,
+) -> Result<Observed, KernelError> {
+    let mut places = list(kernel, lab)?;
+    places.retain(|(place, _)| wanted.contains(place));
+    let seen = all(kernel, &places)?.into_iter().map(|seen| {
+        let objects = seen.objects.into_iter().map(|object| (object.key(), object));
+        objects.collect()
+    });
+    Ok(Observed { places: places.into_iter().map(|(place, _)| place).zip(seen).collect() })
+}
+
+fn list(kernel: &LinuxKernel, lab: &LabName) -> Result<Vec<(Place, String)>, KernelError> {
+    namespace::list(&kernel.directory, lab)
+        .map_err(|e| KernelError::new(format!("cannot list {}", kernel.directory.display()), e))
 }
 
 /// What one namespace holds.
@@ -121,8 +140,10 @@ fn one(kernel: &LinuxKernel, name: &str) -> io::Result<Seen> {
         neighbour::question(false),
         neighbour::question(true),
     ];
+    // Without netem there is none to be seen.
+    let qdiscs = kernel.machine.netem.then(qdisc::question);
     let mut connected = ConnectedRoutes::default();
-    for question in questions {
+    for question in questions.into_iter().chain(qdiscs) {
         objects.extend(socket.dump(&question)?.into_iter().filter_map(|answer| match answer {
             RouteNetlinkMessage::NewAddress(message) => address::read(message, name_of).map(Object::Address),
             RouteNetlinkMessage::NewRule(message) => rule::read(message).map(Object::Rule),
@@ -132,6 +153,9 @@ fn one(kernel: &LinuxKernel, name: &str) -> io::Result<Seen> {
             }
             RouteNetlinkMessage::NewNeighbour(message) => {
                 neighbour::read(message, name_of).map(Object::Neighbour)
+            }
+            RouteNetlinkMessage::NewQueueDiscipline(message) => {
+                qdisc::read(message, link_named).map(Object::Qdisc)
             }
             _ => None,
         }));

@@ -133,7 +133,7 @@ impl<K: Kernel> LabService for LabApi<K> {
             running.filter(|lab| name.is_none_or(|name| lab.name == name)).collect()
         } else {
             let lab = self.registry.select(&lab).map_err(|error| error.to_status())?;
-            inventory::list(&lab.topology, kind, namespace, name)
+            inventory::list(&lab.topology, &lab.faults, kind, namespace, name)
         };
         let resources = resources.into_iter().map(|inventory::Resource { namespace, name, object }| {
             v1::Resource { namespace: namespace.unwrap_or_default(), name, json: object.to_string() }

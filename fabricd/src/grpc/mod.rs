@@ -2,7 +2,9 @@
 //! generated type leaves.
 
 mod daemon_service;
+mod fault_service;
 mod lab_service;
+mod network_service;
 mod probe_service;
 mod status;
 
@@ -10,7 +12,8 @@ use std::{path::PathBuf, sync::Arc};
 
 use fabric_core::kernel::Kernel;
 use fabric_proto::v1::{
-    daemon_service_server::DaemonServiceServer, lab_service_server::LabServiceServer,
+    daemon_service_server::DaemonServiceServer, fault_service_server::FaultServiceServer,
+    lab_service_server::LabServiceServer, network_service_server::NetworkServiceServer,
     probe_service_server::ProbeServiceServer,
 };
 use tokio::sync::Notify;
@@ -46,6 +49,8 @@ pub async fn router<K: Kernel>(
     let (health, health_service) = tonic_health::server::health_reporter();
     health.set_serving::<LabServiceServer<lab_service::LabApi<K>>>().await;
     health.set_serving::<ProbeServiceServer<probe_service::ProbeApi<K>>>().await;
+    health.set_serving::<NetworkServiceServer<network_service::NetworkApi<K>>>().await;
+    health.set_serving::<FaultServiceServer<fault_service::FaultApi<K>>>().await;
     health.set_serving::<DaemonServiceServer<daemon_service::DaemonApi<K>>>().await;
     let reflection = tonic_reflection::server::Builder::configure()
         .register_encoded_file_descriptor_set(fabric_proto::FILE_DESCRIPTOR_SET)
@@ -56,11 +61,15 @@ pub async fn router<K: Kernel>(
         registry: registry.clone(),
         netns_dir: about.netns_dir.clone(),
     });
+    let network = NetworkServiceServer::new(network_service::NetworkApi { registry: registry.clone() });
+    let faults = FaultServiceServer::new(fault_service::FaultApi { registry: registry.clone() });
     let daemon = DaemonServiceServer::new(daemon_service::DaemonApi { registry, about, stop });
     Ok(Server::builder()
         .add_service(health_service)
         .add_service(reflection)
         .add_service(labs.max_decoding_message_size(MESSAGE_MAX).max_encoding_message_size(usize::MAX))
         .add_service(probes)
+        .add_service(network)
+        .add_service(faults)
         .add_service(daemon))
 }

@@ -1,11 +1,14 @@
 //! The only place where an error becomes a gRPC status.
 
-use fabric_core::{capture::arguments::ArgumentError, spec::edit::EditError, target::TargetError};
+use fabric_core::{
+    capture::arguments::ArgumentError, fault::FaultError, spec::edit::EditError, target::TargetError,
+};
 use tonic::{Code, Status};
 
 use crate::{
     lab::{ChangeError, SelectError},
     probe::CaptureError,
+    question::QuestionError,
 };
 
 /// An error that a client can be told.
@@ -28,7 +31,9 @@ impl ToStatus for TargetError {
     fn to_status(&self) -> Status {
         let code = match self {
             Self::NotFound { .. } => Code::NotFound,
-            Self::Ambiguous { .. } | Self::NoAddress(_) => Code::InvalidArgument,
+            Self::Ambiguous { .. } | Self::NoAddress(_) | Self::NoNetworkInterface(_) => {
+                Code::InvalidArgument
+            }
         };
         Status::new(code, self.to_string())
     }
@@ -37,12 +42,27 @@ impl ToStatus for TargetError {
 impl ToStatus for ChangeError {
     fn to_status(&self) -> Status {
         let code = match self {
+            Self::Fault(error) => return error.to_status(),
             Self::NotFound(_) | Self::NoNode { .. } | Self::Edit(EditError::NoPool { .. }) => Code::NotFound,
             Self::Edit(_) => Code::FailedPrecondition,
             Self::Refused(_) | Self::Incomplete(_) => Code::Aborted,
             Self::Ledger(_) | Self::Panicked => Code::Internal,
         };
         Status::new(code, chain(self))
+    }
+}
+
+impl ToStatus for FaultError {
+    fn to_status(&self) -> Status {
+        let code = match self {
+            Self::Target(error) => return error.to_status(),
+            Self::Interface { .. } => Code::NotFound,
+            Self::NoNetem => Code::FailedPrecondition,
+            Self::Loopback(..) | Self::NotAPair(_) | Self::Impairment(_) | Self::NotAMachine(_) => {
+                Code::InvalidArgument
+            }
+        };
+        Status::new(code, self.to_string())
     }
 }
 
@@ -59,6 +79,16 @@ impl ToStatus for CaptureError {
             Self::Target(error) => error.to_status(),
             Self::Interface(_) | Self::Places | Self::Format => Status::invalid_argument(self.to_string()),
             Self::Start(_) => Status::internal(chain(self)),
+        }
+    }
+}
+
+impl ToStatus for QuestionError {
+    fn to_status(&self) -> Status {
+        match self {
+            Self::Target(error) => error.to_status(),
+            Self::Destination(_) => Status::invalid_argument(self.to_string()),
+            Self::Kernel(_) => Status::internal(chain(self)),
         }
     }
 }

@@ -4,12 +4,13 @@
 
 use std::sync::Arc;
 
-use fabric_core::{blueprint::Blueprint, kernel::Kernel, name::LabName, spec::Source, topology::Topology};
-use tokio::sync::{mpsc, watch};
+use fabric_core::{fault, kernel::Kernel, name::LabName};
+use tokio::sync::{mpsc, oneshot, watch};
 
 use super::{
-    Change, ChangeEvent, DeleteEvent, Lab,
+    Change, ChangeError, ChangeEvent, DeleteEvent, FaultOutcome, Lab,
     change::{Caller, Worker, places},
+    goal::Goal,
 };
 use crate::{events::Events, ledger::Ledger};
 
@@ -17,8 +18,18 @@ use crate::{events::Events, ledger::Ledger};
 const QUEUE: usize = 8;
 
 enum LabCommand {
-    Change { change: Change, caller: Caller },
-    Delete { events: mpsc::Sender<DeleteEvent> },
+    Change {
+        change: Change,
+        caller: Caller,
+    },
+    Delete {
+        events: mpsc::Sender<DeleteEvent>,
+    },
+    Fault {
+        namespace: String,
+        change: fault::Change,
+        outcome: oneshot::Sender<Result<FaultOutcome, ChangeError>>,
+    },
 }
 
 /// How everybody else speaks to the owner of a lab.
@@ -42,6 +53,16 @@ impl LabHandle {
         receiver
     }
 
+    /// Makes a fault or lifts it; a pod's bare name is looked up in `namespace`.
+    ///
+    /// # Errors
+    /// If there is no lab, the change makes no sense, or the kernel refuses.
+    pub async fn fault(&self, namespace: String, change: fault::Change) -> Result<FaultOutcome, ChangeError> {
+        let (outcome, receiver) = oneshot::channel();
+        let _ = self.commands.send(LabCommand::Fault { namespace, change, outcome }).await;
+        receiver.await.map_err(|_| ChangeError::Panicked)?
+    }
+
     /// Takes the lab away. Ends with `Deleted` or `Failed`.
     pub async fn delete(&self) -> mpsc::Receiver<DeleteEvent> {
         let (events, receiver) = mpsc::channel(64);
@@ -53,9 +74,7 @@ impl LabHandle {
 /// A lab that is there and has no owner yet.
 pub struct Recovered {
     pub generation: u64,
-    pub sources: Vec<Source>,
-    pub topology: Topology,
-    pub blueprint: Blueprint,
+    pub goal: Goal,
 }
 
 /// Starts the owner of the lab `name`, which has `lab` at the moment, and gives the way to it.
@@ -67,13 +86,9 @@ pub fn start<K: Kernel>(
     lab: Option<Recovered>,
 ) -> LabHandle {
     let (commands, receiver) = mpsc::channel(QUEUE);
-    let open = lab.as_ref().map(|lab| places(&lab.blueprint)).unwrap_or_default();
+    let open = lab.as_ref().map(|lab| places(&lab.goal.blueprint)).unwrap_or_default();
     let (open_places, open) = watch::channel(open);
-    let lab = lab.map(|recovered| {
-        let Recovered { generation, sources, topology, blueprint } = recovered;
-        let (topology, blueprint) = (Arc::new(topology), Arc::new(blueprint));
-        Arc::new(Lab { generation, sources, topology, blueprint, open_places: open })
-    });
+    let lab = lab.map(|Recovered { generation, goal }| Arc::new(goal.reached(generation, open)));
     let (publish, state) = watch::channel(lab);
     tokio::spawn(run(Arc::new(Worker { kernel, ledger, happened, name, publish, open_places }), receiver));
     LabHandle { commands, state }
@@ -98,6 +113,13 @@ fn carry_out<K: Kernel>(worker: &Worker<K>, command: LabCommand) {
                 tracing::warn!(lab = %worker.name, %error, "a change failed");
             }
             let _ = caller.blocking_send(last);
+        }
+        LabCommand::Fault { namespace, change, outcome } => {
+            let result = worker.fault(&namespace, &change);
+            if let Err(error) = &result {
+                tracing::warn!(lab = %worker.name, %error, "a fault was not changed");
+            }
+            let _ = outcome.send(result);
         }
         LabCommand::Delete { events } => {
             let last = worker.delete(&events).unwrap_or_else(DeleteEvent::Failed);

@@ -3,21 +3,25 @@
 use std::{collections::BTreeSet, sync::Arc, time::Instant};
 
 use fabric_core::{
-    blueprint::{self, Blueprint},
+    blueprint::Blueprint,
     event::{self, Event, Reason},
     kernel::Kernel,
     name::LabName,
     place::Place,
-    plan::{self, Action, Plan},
+    plan::{self, Action, Observed, Plan},
     spec::{self, Diagnostic, Source},
-    topology::{Rollout, Standing, Topology},
+    topology::{Rollout, Standing},
 };
 use tokio::sync::{mpsc, watch};
 
-use super::{ChangeError, Lab, ReconcileError, reconcile, reconcile::carry_out};
+use super::{
+    ChangeError, Lab, ReconcileError,
+    goal::Goal,
+    reconcile::{self, carry_out, reconcile},
+};
 use crate::{
     events::Events,
-    ledger::{Design, Intent, Ledger},
+    ledger::{Intent, Ledger},
 };
 
 /// What can be done to a lab.
@@ -103,11 +107,13 @@ pub enum DeleteEvent {
     Failed(ChangeError),
 }
 
-/// What a lab shall become.
-pub(super) struct Goal {
-    pub sources: Vec<Source>,
-    pub topology: Arc<Topology>,
-    pub blueprint: Arc<Blueprint>,
+/// What a plan was made from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Seen {
+    /// All that the kernel has.
+    All,
+    /// What it has if nobody has touched it.
+    Nothing,
 }
 
 /// What changes one lab, one change after the other.
@@ -156,21 +162,27 @@ impl<K: Kernel> Worker<K> {
             },
         };
         let nothing = Blueprint::default();
-        let owned = before.as_ref().map_or(&nothing, |lab| &*lab.blueprint);
-        let plan = plan::between(&self.kernel.observe(&self.name)?, owned, &goal.blueprint);
+        let owned = before.as_ref().map_or(&nothing, |lab| &*lab.owned);
+        let created = before.is_none();
+        let same = before.as_ref().is_some_and(|lab| says_the_same(&lab.sources, &goal.sources));
+        // The same files again are a wish to have it mended; other files are a wish for the difference.
+        let seen = if same || created || dry_run { Seen::All } else { Seen::Nothing };
+        let observed = match seen {
+            Seen::All => self.kernel.observe(&self.name)?,
+            Seen::Nothing => Observed::of(before.as_ref().map_or(&nothing, |lab| &*lab.blueprint)),
+        };
+        let plan = plan::between(&observed, owned, &goal.blueprint);
         let planned = planned(&plan, dry_run);
         if dry_run {
             return Ok(planned);
         }
         let _ = caller.try_send(planned);
-        let created = before.is_none();
-        let same = before.as_ref().is_some_and(|lab| says_the_same(&lab.sources, &goal.sources));
         if plan.is_empty() && same {
             let generation = before.as_ref().map_or(0, |lab| lab.generation);
             let milliseconds = milliseconds_since(begun);
             return Ok(ChangeEvent::Applied { generation, changed: false, created, milliseconds });
         }
-        let generation = self.reach(goal, plan, before, caller)?;
+        let generation = self.reach(goal, (plan, seen), before, caller)?;
         Ok(ChangeEvent::Applied {
             generation,
             changed: true,
@@ -188,8 +200,8 @@ impl<K: Kernel> Worker<K> {
     ) -> Result<Goal, Vec<Diagnostic>> {
         let standing = before.map(|lab| Standing::of(&lab.topology)).unwrap_or_default();
         let topology = spec::load_onto(&sources, &standing, rollout)?;
-        let blueprint = Arc::new(blueprint::draw(&topology, self.kernel.machine()));
-        Ok(Goal { sources, topology: Arc::new(topology), blueprint })
+        let faults = before.map(|lab| lab.faults.clone()).unwrap_or_default();
+        Ok(Goal::new(sources, Arc::new(topology), faults, self.kernel.machine()))
     }
 
     /// Makes the lab what `goal` says, by way of `plan`; gives its new generation.
@@ -198,7 +210,7 @@ impl<K: Kernel> Worker<K> {
     pub(super) fn reach(
         &self,
         goal: Goal,
-        plan: Plan,
+        plan: (Plan, Seen),
         before: Option<Arc<Lab>>,
         caller: &Caller,
     ) -> Result<u64, ChangeError> {
@@ -209,20 +221,19 @@ impl<K: Kernel> Worker<K> {
     fn try_to_reach(
         &self,
         goal: Goal,
-        plan: Plan,
+        (plan, seen): (Plan, Seen),
         before: Option<Arc<Lab>>,
         caller: &Caller,
     ) -> Result<u64, ChangeError> {
         let begun = Instant::now();
         let nothing = Blueprint::default();
-        let owned = before.as_ref().map_or(&nothing, |lab| &*lab.blueprint);
+        let owned = before.as_ref().map_or(&nothing, |lab| &*lab.owned);
         let generation = before.as_ref().map_or(0, |lab| lab.generation) + 1;
         let (steps, counts) = (plan.len(), counts(&plan));
-        let wanted = Design { sources: goal.sources.clone(), standing: Standing::of(&goal.topology) };
         let intent = Intent {
             lab: self.name.clone(),
             generation,
-            wanted: Some(wanted),
+            wanted: Some(goal.design()),
             before: before.as_ref().map(|lab| lab.design()),
         };
         self.ledger.write(&intent)?;
@@ -231,9 +242,13 @@ impl<K: Kernel> Worker<K> {
             let _ = caller.try_send(ChangeEvent::Progress(done, total));
         };
         self.open_places.send_replace(places(&goal.blueprint));
-        let result = carry_out(&*self.kernel, &self.name, plan, owned, &goal.blueprint, &progress);
+        let (kernel, wanted) = (&*self.kernel, &*goal.blueprint);
+        let result = match seen {
+            Seen::All => carry_out(kernel, &self.name, plan, owned, wanted, &progress),
+            Seen::Nothing => reconcile::change(kernel, &self.name, &plan, owned, wanted, &progress),
+        };
         if let Err(error) = result {
-            return Err(self.go_back(&goal.blueprint, before.as_deref(), error));
+            return Err(self.go_back(&goal.owned, before.as_deref(), error));
         }
         self.ledger.write(&Intent { before: None, ..intent })?;
         let milliseconds = milliseconds_since(begun);
@@ -241,15 +256,8 @@ impl<K: Kernel> Worker<K> {
         let told = before.as_ref().map(|lab| event::difference(&lab.topology, &goal.topology));
         let counts = counts.map(|count| u64::try_from(count).unwrap_or(u64::MAX));
         let applied = Event::applied(&self.name, before.is_none(), counts, generation, milliseconds);
-        let Goal { sources, topology, blueprint } = goal;
-        let open_places = self.open_places.subscribe();
-        self.publish.send_replace(Some(Arc::new(Lab {
-            generation,
-            sources,
-            topology,
-            blueprint,
-            open_places,
-        })));
+        let lab = goal.reached(generation, self.open_places.subscribe());
+        self.publish.send_replace(Some(Arc::new(lab)));
         self.tell(told.unwrap_or_default().into_iter().chain([applied]));
         Ok(generation)
     }
@@ -281,7 +289,7 @@ impl<K: Kernel> Worker<K> {
     fn verify(&self, repair: bool, caller: &Caller) -> Result<ChangeEvent, ChangeError> {
         let begun = Instant::now();
         let lab = self.running()?;
-        let plan = plan::between(&self.kernel.observe(&self.name)?, &lab.blueprint, &lab.blueprint);
+        let plan = plan::between(&self.kernel.observe(&self.name)?, &lab.owned, &lab.blueprint);
         let planned = planned(&plan, true);
         if !repair {
             return Ok(planned);
@@ -293,7 +301,7 @@ impl<K: Kernel> Worker<K> {
             let progress = |done, total| {
                 let _ = caller.try_send(ChangeEvent::Progress(done, total));
             };
-            carry_out(&*self.kernel, &self.name, plan, &lab.blueprint, &lab.blueprint, &progress)
+            carry_out(&*self.kernel, &self.name, plan, &lab.owned, &lab.blueprint, &progress)
                 .map_err(ChangeError::Incomplete)?;
         }
         let milliseconds = milliseconds_since(begun);
@@ -314,7 +322,7 @@ impl<K: Kernel> Worker<K> {
             let _ = events.try_send(DeleteEvent::Progress(done, total));
         };
         self.open_places.send_replace(Arc::default());
-        reconcile(&*self.kernel, &self.name, &lab.blueprint, &Blueprint::default(), &progress)
+        reconcile(&*self.kernel, &self.name, &lab.owned, &Blueprint::default(), &progress)
             .map_err(ChangeError::Incomplete)
             .inspect_err(|error| self.tell_failure(Reason::DeleteFailed, error))?;
         self.ledger.remove(&self.name)?;
@@ -337,17 +345,6 @@ impl<K: Kernel> Worker<K> {
     /// The lab, which must be there.
     pub(super) fn running(&self) -> Result<Arc<Lab>, ChangeError> {
         self.publish.borrow().clone().ok_or_else(|| ChangeError::NotFound(self.name.clone()))
-    }
-}
-
-impl Goal {
-    /// What the lab is already.
-    pub fn of(lab: &Lab) -> Self {
-        Self {
-            sources: lab.sources.clone(),
-            topology: lab.topology.clone(),
-            blueprint: lab.blueprint.clone(),
-        }
     }
 }
 

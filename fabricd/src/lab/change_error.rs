@@ -1,6 +1,6 @@
 //! Why a lab was not changed.
 
-use fabric_core::{kernel::KernelError, name::LabName, spec::edit::EditError};
+use fabric_core::{fault::FaultError, kernel::KernelError, name::LabName, spec::edit::EditError};
 
 use super::ReconcileError;
 use crate::ledger::LedgerError;
@@ -22,6 +22,9 @@ pub enum ChangeError {
     /// The lab's file cannot be changed so.
     #[error(transparent)]
     Edit(#[from] EditError),
+    /// The fault makes no sense.
+    #[error(transparent)]
+    Fault(#[from] FaultError),
     /// The kernel refused, and the lab was brought back to what it was.
     #[error("nothing was changed: {0}")]
     Refused(ReconcileError),

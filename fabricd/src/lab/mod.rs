@@ -3,6 +3,8 @@
 mod actor;
 mod change;
 mod change_error;
+mod fault;
+mod goal;
 mod reconcile;
 mod registry;
 mod roll;
@@ -11,6 +13,7 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use fabric_core::{
     blueprint::Blueprint,
+    fault::Faults,
     place::Place,
     spec::Source,
     topology::{Standing, Topology},
@@ -20,6 +23,7 @@ use tokio::sync::watch;
 pub use actor::LabHandle;
 pub use change::{Change, ChangeEvent, DeleteEvent};
 pub use change_error::ChangeError;
+pub use fault::FaultOutcome;
 pub use reconcile::{ReconcileError, reconcile};
 pub use registry::{Registry, SelectError};
 
@@ -34,8 +38,13 @@ pub struct Lab {
     pub sources: Vec<Source>,
     /// What they mean.
     pub topology: Arc<Topology>,
-    /// Every object it has in the kernel.
+    /// What is broken on purpose.
+    pub faults: Faults,
+    /// Every object it has in the kernel, as its faults leave them.
     pub blueprint: Arc<Blueprint>,
+    /// Every object that it may have made: the blueprint, and what faults have taken from it. The same as
+    /// the blueprint if there are none.
+    pub owned: Arc<Blueprint>,
     /// The places that programs may run in: those that are about to go are not among them.
     pub open_places: OpenPlaces,
 }
@@ -43,7 +52,11 @@ pub struct Lab {
 impl Lab {
     /// What it is made from.
     pub fn design(&self) -> Design {
-        Design { sources: self.sources.clone(), standing: Standing::of(&self.topology) }
+        Design {
+            sources: self.sources.clone(),
+            standing: Standing::of(&self.topology),
+            faults: self.faults.clone(),
+        }
     }
 }
 

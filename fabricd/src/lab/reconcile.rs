@@ -5,8 +5,10 @@ use std::{fmt, time::Instant};
 use fabric_core::{
     blueprint::Blueprint,
     kernel::{Kernel, KernelError, StepError},
-    name::LabName,
-    plan::{self, Plan},
+    name::{IfName, LabName},
+    object::{Key, Object},
+    place::Place,
+    plan::{self, Action, Observed, Plan, Step},
 };
 
 /// Rounds of looking and doing. One does; the others are for what changed meanwhile.
@@ -59,6 +61,56 @@ pub fn reconcile<K: Kernel>(
 ) -> Result<usize, ReconcileError> {
     let plan = plan::between(&kernel.observe(lab)?, owned, wanted);
     carry_out(kernel, lab, plan, owned, wanted, progress)
+}
+
+/// Turns `owned` into `wanted`, where the kernel has what `owned` says as far as is known: only the places that
+/// change are looked at, and only afterwards. If something else is there than was thought, in them or in the
+/// way of a step, it ends in a whole [`reconcile`]. `plan` leads from `owned` to `wanted`.
+///
+/// # Errors
+/// As [`reconcile`].
+pub fn change<K: Kernel>(
+    kernel: &K,
+    lab: &LabName,
+    plan: &Plan,
+    owned: &Blueprint,
+    wanted: &Blueprint,
+    progress: &(dyn Fn(usize, usize) + Sync),
+) -> Result<usize, ReconcileError> {
+    match execute(kernel, lab, plan, progress) {
+        Ok(()) => {
+            let changed = plan::changed_places(owned, wanted);
+            if kernel.observe_places(lab, &changed)?.agrees(wanted, &changed) {
+                return Ok(plan.len());
+            }
+        }
+        Err(ReconcileError::Execute(refused)) => {
+            let observed = kernel.observe(lab)?;
+            if !refused.iter().any(|error| is_news(error, &observed)) {
+                return Err(ReconcileError::Execute(refused));
+            }
+        }
+        Err(other) => return Err(other),
+    }
+    tracing::debug!(%lab, "something else is there than was thought: all of it is looked at");
+    Ok(plan.len() + reconcile(kernel, lab, owned, wanted, progress)?)
+}
+
+/// Whether a step was refused since the kernel has something else than was thought.
+fn is_news(error: &StepError, observed: &Observed) -> bool {
+    let Step { action, object, .. } = &*error.step;
+    let Some(have) = observed.places.get(&error.place) else { return true };
+    let is_there = have.contains_key(&object.key());
+    let needs = object.needs_link().is_some_and(|link| !has_link(observed, &error.place, link));
+    needs || is_there == (*action == Action::Create)
+}
+
+/// Whether the place has the link, as its own or as the far end of a pair.
+fn has_link(observed: &Observed, place: &Place, link: &IfName) -> bool {
+    let own = link.as_str() == "lo"
+        || observed.places.get(place).is_some_and(|have| have.contains_key(&Key::Link(link.clone())));
+    let is_far_end = |object: &Object| matches!(object, Object::Veth(veth) if veth.peer.place == *place && veth.peer.link.name == *link);
+    own || observed.places.values().flat_map(|have| have.values()).any(is_far_end)
 }
 
 /// As [`reconcile`], with the first `plan` already made.

@@ -6,14 +6,15 @@ use std::{
 };
 
 use fabric_core::{
-    blueprint::{self, Blueprint},
+    blueprint::Blueprint,
+    fault::Faults,
     kernel::Kernel,
     name::LabName,
     spec::{self, Source},
     topology::Rollout,
 };
 
-use super::{Lab, LabHandle, actor, actor::Recovered, change::says_the_same, reconcile};
+use super::{Lab, LabHandle, actor, actor::Recovered, change::says_the_same, goal::Goal, reconcile};
 use crate::{
     events::Events,
     ledger::{Design, Intent, Ledger},
@@ -85,33 +86,35 @@ impl<K: Kernel> Registry<K> {
 
     fn recover_lab(&self, intent: Intent) -> Result<Option<Recovered>, String> {
         let machine = self.kernel.machine();
-        let load = |design: &Design| {
-            spec::load_onto(&design.sources, &design.standing, &Rollout::default()).map_err(|mistakes| {
+        let goal = |design: &Design| {
+            let Design { sources, standing, faults } = design.clone();
+            let loaded = spec::load_onto(&sources, &standing, &Rollout::default());
+            let topology = loaded.map_err(|mistakes| {
                 let first = mistakes.first().map_or("no reason given", |mistake| &mistake.message);
                 format!("this version does not understand its file: {first}")
-            })
+            })?;
+            Ok::<_, String>(Goal::new(sources, Arc::new(topology), faults, machine))
         };
-        let mut owned = Blueprint::default();
-        if let Some(before) = &intent.before {
-            owned = blueprint::draw(&load(before)?, machine);
-        }
+        let before = intent.before.as_ref().map(goal).transpose()?;
+        let nothing = Blueprint::default();
+        let owned = before.as_ref().map_or(&nothing, |before| &*before.owned);
         let Some(design) = intent.wanted else {
-            reconcile(&*self.kernel, &intent.lab, &owned, &Blueprint::default(), &|_, _| {})
+            reconcile(&*self.kernel, &intent.lab, owned, &nothing, &|_, _| {})
                 .map_err(|error| error.to_string())?;
             self.ledger.remove(&intent.lab).map_err(|error| error.to_string())?;
             tracing::info!(lab = %intent.lab, "finished taking it away");
             return Ok(None);
         };
-        let topology = load(&design)?;
-        let blueprint = blueprint::draw(&topology, machine);
-        let steps = reconcile(&*self.kernel, &intent.lab, &owned, &blueprint, &|_, _| {})
+        let goal = goal(&design)?;
+        // What its faults have taken away may be there by an unlucky hand or crash, and is the lab's too.
+        let both = Faults::owned(owned, (*goal.owned).clone());
+        let steps = reconcile(&*self.kernel, &intent.lab, &both, &goal.blueprint, &|_, _| {})
             .map_err(|error| error.to_string())?;
         tracing::info!(lab = %intent.lab, steps, "taken over");
         let generation = intent.generation;
-        let sources = design.sources.clone();
         let done = Intent { wanted: Some(design), before: None, ..intent };
         self.ledger.write(&done).map_err(|error| error.to_string())?;
-        Ok(Some(Recovered { generation, sources, topology, blueprint }))
+        Ok(Some(Recovered { generation, goal }))
     }
 
     /// The way to the lab `name`, whether it is there yet or not.

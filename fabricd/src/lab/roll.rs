@@ -10,7 +10,7 @@ use fabric_core::{
     blueprint::Blueprint,
     kernel::Kernel,
     place::Place,
-    plan,
+    plan::{self, Observed},
     spec::{
         self, Source,
         edit::{self, PoolIndex},
@@ -20,7 +20,8 @@ use fabric_core::{
 
 use super::{
     ChangeError, ChangeEvent, Lab,
-    change::{Caller, Goal, Worker, milliseconds_since, says_the_same},
+    change::{Caller, Seen, Worker, milliseconds_since, says_the_same},
+    goal::Goal,
 };
 
 impl<K: Kernel> Worker<K> {
@@ -139,11 +140,11 @@ impl<K: Kernel> Worker<K> {
 
     fn go(&self, goal: Goal, caller: &Caller) -> Result<u64, ChangeError> {
         let lab = self.running()?;
-        let plan = plan::between(&self.kernel.observe(&self.name)?, &lab.blueprint, &goal.blueprint);
+        let plan = plan::between(&Observed::of(&lab.blueprint), &lab.owned, &goal.blueprint);
         if plan.is_empty() && says_the_same(&lab.sources, &goal.sources) {
             return Ok(lab.generation);
         }
-        self.reach(goal, plan, Some(lab), caller)
+        self.reach(goal, (plan, Seen::Nothing), Some(lab), caller)
     }
 }
 

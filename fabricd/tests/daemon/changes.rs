@@ -8,13 +8,14 @@ use fabric_core::{
     kernel::{Kernel, Machine},
     plan,
     spec::{self, Source},
+    topology::Topology,
 };
 use fabricd::lab::reconcile;
 use proptest::prelude::*;
 
 /// What can differ between two labs.
 #[derive(Clone, Debug)]
-struct Lab {
+pub struct Lab {
     nodes: u8,
     /// Pods by number, with the host number of the address that they are pinned to.
     pods: Vec<(u8, u8)>,
@@ -23,7 +24,7 @@ struct Lab {
     ip_forwarding: bool,
 }
 
-fn lab() -> impl Strategy<Value = Lab> {
+pub fn lab() -> impl Strategy<Value = Lab> {
     let pods = proptest::collection::btree_map(0..6_u8, 2..40_u8, 0..5);
     let vms = proptest::collection::btree_set(0..4_u8, 0..3);
     (1..4_u8, pods, vms, any::<bool>(), any::<bool>()).prop_map(
@@ -36,6 +37,10 @@ fn lab() -> impl Strategy<Value = Lab> {
 }
 
 fn drawn(lab: &Lab) -> Blueprint {
+    blueprint::draw(&topology(lab), Machine::COMPLETE)
+}
+
+pub fn topology(lab: &Lab) -> Topology {
     let mut text = format!(
         "apiVersion: fabric/v1\nkind: Lab\nmetadata: {{name: any}}\nvirtualNetworks:\n- name: vnet\n  addressPrefixes: [10.224.0.0/12]\n  subnets:\n  - {{name: nodes, addressPrefix: 10.224.0.0/16}}\n  - {{name: GatewaySubnet, addressPrefix: 10.225.0.0/27}}\nmanagedClusters:\n- name: aks\n  networkProfile: {{networkPlugin: kubenet}}\n  agentPoolProfiles:\n  - {{name: pool, count: {}, vnetSubnet: vnet/nodes}}\nvirtualMachines:\n",
         lab.nodes
@@ -61,11 +66,10 @@ fn drawn(lab: &Lab) -> Blueprint {
         );
     }
     let source = Source { name: "lab.yaml".into(), text };
-    let topology = spec::load(&[source]).unwrap_or_else(|mistakes| panic!("{mistakes:#?}"));
-    blueprint::draw(&topology, Machine::COMPLETE)
+    spec::load(&[source]).unwrap_or_else(|mistakes| panic!("{mistakes:#?}"))
 }
 
-fn objects(blueprint: &Blueprint) -> Vec<String> {
+pub fn objects(blueprint: &Blueprint) -> Vec<String> {
     let parts =
         blueprint.places.iter().flat_map(|(place, parts)| parts.values().map(move |part| (place, part)));
     parts
@@ -74,7 +78,7 @@ fn objects(blueprint: &Blueprint) -> Vec<String> {
         .collect()
 }
 
-fn settled(kernel: &FakeKernel) -> Vec<String> {
+pub fn settled(kernel: &FakeKernel) -> Vec<String> {
     let state = kernel.state();
     let objects =
         state.iter().flat_map(|(place, objects)| objects.values().map(move |object| (place, object)));

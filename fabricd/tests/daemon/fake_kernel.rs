@@ -2,7 +2,7 @@
 //! made again, what is absent cannot be removed, and what hangs on a thing goes with it.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::{
         Mutex, PoisonError,
         atomic::{AtomicUsize, Ordering},
@@ -10,9 +10,10 @@ use std::{
 };
 
 use fabric_core::{
-    kernel::{Kernel, KernelError, Machine, StepError},
+    effective_routes::next_hop::choose,
+    kernel::{Decision, Kernel, KernelError, Machine, Packet, Routing, StepError},
     name::{IfName, LabName},
-    object::{Key, Object},
+    object::{Key, MAIN_TABLE, NextHop, Object, Route, Rule},
     place::Place,
     plan::{Action, Observed, Step, Wave},
 };
@@ -80,6 +81,11 @@ impl FakeKernel {
         {
             return Err(format!("Cannot find device {link}"));
         }
+        if let Some(link) = step.object.needs_up()
+            && !is_up(&places, place, link)
+        {
+            return Err("Network is down".into());
+        }
         match &step.object {
             Object::Port(port) if !link_exists(&places, place, &port.bridge.name) => {
                 return Err("no bridge".into());
@@ -105,6 +111,11 @@ fn link_exists(places: &BTreeMap<Place, BTreeMap<Key, Object>>, place: &Place, l
         || places.values().flat_map(BTreeMap::values).any(|object| {
             matches!(object, Object::Veth(veth) if veth.peer.place == *place && veth.peer.link.name == *link)
         })
+}
+
+fn is_up(places: &BTreeMap<Place, BTreeMap<Key, Object>>, place: &Place, link: &IfName) -> bool {
+    link.as_str() == "lo"
+        || places.get(place).is_some_and(|objects| objects.contains_key(&Key::Up(link.clone())))
 }
 
 fn remove_place(places: &mut BTreeMap<Place, BTreeMap<Key, Object>>, place: &Place) -> Result<(), String> {
@@ -139,6 +150,9 @@ fn remove_object(
 ) -> Result<(), String> {
     let objects = places.get_mut(place).ok_or("No such namespace")?;
     let object = objects.remove(key).ok_or("No such object")?;
+    if let Key::Up(link) = key {
+        objects.retain(|_, object| object.needs_up() != Some(link));
+    }
     if let Key::Link(link) = key {
         remove_dependants(places, place, link);
         if let Object::Veth(veth) = object {
@@ -165,9 +179,33 @@ fn remove_dependants(places: &mut BTreeMap<Place, BTreeMap<Key, Object>>, place:
     }
 }
 
+/// Rules by priority, then the main table; in a table the longest prefix, then the smallest metric.
+fn decide(routes: &[Route], rules: &[&Rule], packet: &Packet) -> Decision {
+    let applies = |rule: &&&Rule| {
+        rule.input.as_ref().is_none_or(|input| *input == packet.input)
+            && rule.from.is_none_or(|from| from.contains(&std::net::IpAddr::V4(packet.source)))
+    };
+    let tables = rules.iter().filter(applies).map(|rule| rule.table).chain([MAIN_TABLE]);
+    for table in tables {
+        match choose(routes, table, packet.destination) {
+            Some(route) if route.next_hop == NextHop::Blackhole => return Decision::Dropped,
+            Some(route) if route.next_hop != NextHop::Throw => return Decision::Route(route.clone()),
+            _ => {}
+        }
+    }
+    Decision::NoRoute
+}
+
 impl Kernel for FakeKernel {
     fn observe(&self, _lab: &LabName) -> Result<Observed, KernelError> {
         Ok(Observed { places: self.state() })
+    }
+
+    fn observe_places(&self, _lab: &LabName, places: &BTreeSet<Place>) -> Result<Observed, KernelError> {
+        let mut seen = self.state();
+        seen.retain(|place, _| places.contains(place));
+        seen.values_mut().for_each(|objects| objects.retain(|_, object| !matches!(object, Object::Veth(_))));
+        Ok(Observed { places: seen })
     }
 
     fn execute(
@@ -193,6 +231,29 @@ impl Kernel for FakeKernel {
             done(job.steps.len());
         }
         if errors.is_empty() { Ok(()) } else { Err(errors) }
+    }
+
+    fn routing(&self, _lab: &LabName, place: &Place, packets: &[Packet]) -> Result<Routing, KernelError> {
+        let places = self.lock();
+        let objects =
+            places.get(place).ok_or_else(|| KernelError::new("cannot read", "No such namespace"))?;
+        let routes: Vec<Route> = objects
+            .values()
+            .filter_map(|object| match object {
+                Object::Route(route) => Some(route.clone()),
+                _ => None,
+            })
+            .collect();
+        // Keys of rules are in the order of their priority.
+        let rules: Vec<&Rule> = objects
+            .values()
+            .filter_map(|object| match object {
+                Object::Rule(rule) => Some(rule),
+                _ => None,
+            })
+            .collect();
+        let decisions = packets.iter().map(|packet| decide(&routes, &rules, packet)).collect();
+        Ok(Routing { routes, decisions })
     }
 
     fn machine(&self) -> Machine {

@@ -2,6 +2,7 @@
 
 mod changes;
 mod fake_kernel;
+mod faults;
 mod reconcile;
 mod service;
 mod told;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::fake_kernel::{FakeKernel, NEVER};
 use fabric_core::{
     blueprint::{self, Blueprint},
+    fault::Faults,
     kernel::{Kernel, Machine},
     object::{Key, Object},
     plan::{self, Observed},
@@ -16,7 +17,7 @@ use fabricd::{
     ledger::{Design, Intent, Ledger},
 };
 
-const KUBENET: &str = include_str!("../../../labs/kubenet/lab.yaml");
+pub const KUBENET: &str = include_str!("../../../labs/kubenet/lab.yaml");
 
 /// The kubenet lab, with pod `b` and the server on premises gone, pod `d` new, and `c` at another address.
 fn changed() -> String {
@@ -153,10 +154,10 @@ fn a_failed_step_leads_back_or_on_whichever_is_wanted() {
 }
 
 fn design(text: &str) -> Design {
-    Design { sources: sources(text), standing: Standing::of(&topology(text)) }
+    Design { sources: sources(text), standing: Standing::of(&topology(text)), faults: Faults::default() }
 }
 
-async fn apply(registry: &Registry<FakeKernel>, text: &str) -> Result<(bool, bool, u64), ChangeError> {
+pub async fn apply(registry: &Registry<FakeKernel>, text: &str) -> Result<(bool, bool, u64), ChangeError> {
     let change = Change::Apply { sources: sources(text), dry_run: false };
     let mut events = registry.handle(&topology(text).lab).change(change).await;
     while let Some(event) = events.recv().await {
@@ -245,4 +246,35 @@ async fn after_a_crash_a_lab_is_whole_or_gone_as_the_ledger_says() {
             }
         });
     }
+}
+
+#[tokio::test]
+async fn what_was_not_thought_to_be_there_is_mended_on_the_way() {
+    let (before, after) = (drawn(KUBENET), drawn(&changed()));
+    // What the change makes on a link that stays.
+    let made = after.places.iter().flat_map(|(place, parts)| parts.iter().map(move |part| (place, part)));
+    let (place, (key, part)) = made
+        .filter(|(place, (key, _))| before.places.contains_key(place) && !before.has(place, key))
+        .find(|(place, (_, part))| {
+            let on = part.object.needs_link();
+            on.is_some_and(|link| before.has(place, &Key::Link(link.clone())))
+        })
+        .expect("something new in an old place");
+    let link = part.object.needs_link().expect("its link").clone();
+
+    let registry = Registry::new(Arc::new(FakeKernel::new()), Ledger::none());
+    apply(&registry, KUBENET).await.unwrap();
+    registry.kernel().by_hand(|places| {
+        places.get_mut(place).unwrap().insert(key.clone(), part.object.clone());
+    });
+    assert!(apply(&registry, &changed()).await.unwrap().1, "it is in the way");
+    assert_eq!(settled(registry.kernel()), without_seeds(&after));
+
+    apply(&registry, KUBENET).await.unwrap();
+    registry.kernel().by_hand(|places| {
+        let objects = places.get_mut(place).unwrap();
+        objects.retain(|key, object| *key != Key::Link(link.clone()) && object.needs_link() != Some(&link));
+    });
+    assert!(apply(&registry, &changed()).await.unwrap().1, "its link is missing");
+    assert_eq!(settled(registry.kernel()), without_seeds(&after));
 }

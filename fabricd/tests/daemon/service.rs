@@ -5,7 +5,7 @@ use std::{future::Future, path::PathBuf};
 use crate::fake_kernel::FakeKernel;
 use fabric_proto::v1::{
     self, daemon_service_client::DaemonServiceClient, lab_service_client::LabServiceClient,
-    probe_service_client::ProbeServiceClient,
+    network_service_client::NetworkServiceClient, probe_service_client::ProbeServiceClient,
 };
 use fabricd::grpc::About;
 use futures::stream;
@@ -45,9 +45,10 @@ async fn with_daemon<F: Future<Output = ()>>(test: impl FnOnce(Channel) -> F) {
 async fn health_and_reflection_know_every_service() {
     with_daemon(|channel| async move {
         let mut health = HealthClient::new(channel.clone());
-        let services = ["fabric.v1.LabService", "fabric.v1.ProbeService", "fabric.v1.DaemonService"];
-        for service in services {
-            let request = HealthCheckRequest { service: service.to_owned() };
+        let services = ["LabService", "ProbeService", "NetworkService", "FaultService", "DaemonService"];
+        let services = services.map(|name| format!("fabric.v1.{name}"));
+        for service in &services {
+            let request = HealthCheckRequest { service: service.clone() };
             let status = health.check(request).await.expect("an answer").into_inner().status();
             assert_eq!(status, ServingStatus::Serving, "{service}");
         }
@@ -103,6 +104,64 @@ async fn bad_calls_get_a_reason() {
 
         let status = DaemonServiceClient::new(channel).status(v1::StatusRequest {}).await.expect("an answer");
         assert_eq!(status.into_inner().mode(), v1::DaemonMode::Private);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn questions_are_answered_from_the_kernels_routes() {
+    with_daemon(|channel| async move {
+        let mut network = NetworkServiceClient::new(channel.clone());
+        let target = |name: &str| Some(v1::Target { name: name.to_owned(), ..Default::default() });
+        let routes = |name: &str| v1::EffectiveRoutesRequest { target: target(name) };
+        let hop =
+            |from: &str, to: &str| v1::NextHopRequest { source: target(from), destination: to.to_owned() };
+        let nothing = network.effective_routes(v1::EffectiveRoutesRequest { target: None }).await;
+        assert_eq!(nothing.expect_err("no target").code(), Code::InvalidArgument);
+        assert_eq!(network.effective_routes(routes("a")).await.expect_err("no lab").code(), Code::NotFound);
+
+        let text = include_str!("../../../labs/route-tables/lab.yaml").to_owned();
+        let files = vec![v1::SourceFile { name: "lab.yaml".to_owned(), text }];
+        let mut labs = LabServiceClient::new(channel);
+        let mut events =
+            labs.apply(v1::ApplyRequest { files, dry_run: false }).await.expect("an answer").into_inner();
+        while events.message().await.expect("no refusal").is_some() {}
+
+        let answer = network.effective_routes(routes("a")).await.expect("an answer").into_inner();
+        let node = "aks-nodepool1-12345678-vmss000000";
+        assert_eq!(answer.network_interface, node);
+        assert_eq!(
+            answer.notes,
+            [format!("pod a is on node {node}; these are the routes of that node's NIC")]
+        );
+        let to_b =
+            answer.routes.iter().find(|route| route.address_prefix == "10.244.1.0/24").expect("a route");
+        assert_eq!((to_b.source.as_str(), to_b.next_hop_ip_address.as_str()), ("User", "10.224.0.5"));
+        assert_eq!(to_b.name, "aks-nodepool1-12345678-vmss000001____102441024");
+
+        let answer = network.next_hop(hop("vm/app", "printer")).await.expect("an answer").into_inner();
+        assert_eq!((answer.next_hop_type.as_str(), answer.address_prefix.as_str()), ("None", "0.0.0.0/0"));
+        assert!(answer.route_table_id.ends_with("/routeTables/app-routes"));
+        assert!(answer.notes.is_empty());
+
+        for (from, to, code) in [
+            ("machine/server", "a", Code::InvalidArgument),
+            ("a", "224.0.0.1", Code::InvalidArgument),
+            ("a", "::1", Code::InvalidArgument),
+            ("a", "10.0.0.0/8", Code::NotFound),
+            ("a", "host/app", Code::InvalidArgument),
+            ("nobody", "a", Code::NotFound),
+            ("", "", Code::NotFound),
+        ] {
+            assert_eq!(
+                network.next_hop(hop(from, to)).await.expect_err("no answer").code(),
+                code,
+                "{from} {to}"
+            );
+        }
+        let long = "x".repeat(1 << 20);
+        let refused = network.next_hop(hop("a", &long)).await.expect_err("no answer");
+        assert_eq!((refused.code(), refused.message().len() < 300), (Code::NotFound, true));
     })
     .await;
 }

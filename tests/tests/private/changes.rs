@@ -7,7 +7,7 @@ use fabric_tests::{Background, Session};
 use nix::sys::signal::Signal;
 use serde_json::Value;
 
-pub const TESTS: [(&str, fn()); 6] = [
+pub const TESTS: [(&str, fn()); 7] = [
     ("kubenet_changes_under_traffic", || changes_under_traffic("{networkPlugin: kubenet}", "")),
     ("overlay_changes_under_traffic", || {
         changes_under_traffic("{networkPlugin: azure, networkPluginMode: overlay}", "");
@@ -15,6 +15,7 @@ pub const TESTS: [(&str, fn()); 6] = [
     ("node_subnet_changes_under_traffic", || {
         changes_under_traffic("{networkPlugin: azure}", ", maxPods: 10");
     }),
+    ("a_pod_subnet_has_a_route_table_of_its_own", a_pod_subnet_has_a_route_table_of_its_own),
     ("an_upgrade_goes_node_by_node", an_upgrade_goes_node_by_node),
     ("a_restarted_node_comes_back_as_it_was", a_restarted_node_comes_back_as_it_was),
     ("drift_is_named_and_mended", drift_is_named_and_mended),
@@ -181,6 +182,20 @@ fn changes_under_traffic(profile: &str, fields: &str) {
     assert_eq!((pod_ip(&session, "a"), pod_ip(&session, "b")), (a, b));
     traffic.end();
     assert!(apply(&session, &first).contains("unchanged"));
+}
+
+fn a_pod_subnet_has_a_route_table_of_its_own() {
+    let session = Session::new();
+    let file = lab("{networkPlugin: azure}", ", podSubnet: vnet/pods").replace(
+        "managedClusters:",
+        "  - {name: pods, addressPrefix: 10.224.2.0/24, routeTable: table}\nrouteTables:\n- {name: table, routes: [{name: not-to-others, addressPrefix: 10.224.1.0/24, nextHopType: None}]}\nmanagedClusters:",
+    );
+    apply(&session, &file);
+    session.ok(&["ping", "node/aks-np-12345678-vmss000000", "vm/vm", "-c", "1"]);
+    session.ok(&["ping", "a", "b", "-c", "1"]);
+    session.fails(1, &["ping", "a", "vm/vm", "-c", "1", "-W", "0.5"]);
+    apply(&session, &file.replace(", routeTable: table", ""));
+    session.ok(&["ping", "a", "vm/vm", "-c", "1"]);
 }
 
 fn an_upgrade_goes_node_by_node() {

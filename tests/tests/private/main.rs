@@ -2,13 +2,16 @@
 
 mod capture;
 mod changes;
+mod compare;
 mod documents;
 mod events;
 mod exec;
+mod faults;
 mod files;
 mod lifetime;
 mod looks_like_aks;
 mod looks_like_azure_cni;
+mod questions;
 mod reachability;
 
 use std::process::ExitCode;
@@ -18,12 +21,20 @@ fn main() -> ExitCode {
     tests.extend(looks_like_aks::TESTS);
     tests.extend(looks_like_azure_cni::TESTS);
     tests.extend(reachability::TESTS);
+    tests.extend(questions::TESTS);
     tests.extend(capture::TESTS);
     tests.extend(changes::TESTS);
     tests.extend(exec::TESTS);
+    tests.extend(faults::TESTS);
     tests.extend(files::TESTS);
     tests.extend(lifetime::TESTS);
     tests.extend(documents::TESTS);
     tests.extend(events::TESTS);
-    fabric_tests::run(tests).exit_code()
+    tests.extend(compare::TESTS);
+    let skipped = if *faults::NETEM { None } else { Some(("this kernel has no netem", faults::NETEM_TESTS)) };
+    if skipped.is_none() {
+        tests.extend(faults::NETEM_TESTS);
+    }
+    let skipped = skipped.into_iter().flat_map(|(reason, tests)| tests.map(|(name, _)| (name, reason)));
+    fabric_tests::run_without(tests, skipped.collect()).exit_code()
 }

@@ -141,6 +141,8 @@ impl Supply {
 pub struct Pool {
     /// Index of its cluster.
     pub cluster: usize,
+    /// Its index there.
+    pub number: usize,
     /// `aks/nodepool1`.
     pub name: String,
     /// Where its pods have their addresses from.
@@ -274,7 +276,7 @@ pub struct Cluster {
 pub struct Demands {
     /// The clusters.
     pub clusters: Vec<Cluster>,
-    /// All pools, in the order in which AKS makes their nodes.
+    /// All pools, cluster by cluster, in the order in which AKS makes their nodes.
     pub pools: Vec<Pool>,
     /// What they take it from.
     pub supplies: Vec<Supply>,

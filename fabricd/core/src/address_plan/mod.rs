@@ -115,52 +115,50 @@ pub struct RunsOut {
 impl Demands {
     /// The whole plan.
     pub fn plan(&self) -> AddressPlan {
-        let supplies = (0..self.supplies.len()).map(|supply| self.account(supply)).collect();
-        AddressPlan { supplies, what_if: self.what_if() }
-    }
-
-    fn account(&self, supply: usize) -> Account {
-        let Supply { name, kind, address_prefix, unit, has, others, .. } = &self.supplies[supply];
-        let other = |(name, amount): &(String, u64)| Taker {
-            name: name.clone(),
-            each_node: None,
-            nodes: None,
-            takes: Stages::of(|_| *amount),
-        };
-        let pool = |(pool, share): (&Pool, Share)| Taker {
-            name: pool.name.clone(),
-            each_node: Some(share.each.to_string()),
-            nodes: Some(Stages::of(|stage| pool.nodes(stage).into())),
-            takes: Stages::of(|stage| pool.takes(share, stage)),
-        };
-        let takers: Vec<Taker> = others.iter().map(other).chain(self.shares(supply).map(pool)).collect();
-        let amount = |stage: Stage| -> u64 {
-            let pools = self.shares(supply).map(|(pool, share)| pool.takes(share, stage));
-            others.iter().map(|(_, amount)| *amount).chain(pools).sum()
-        };
-        let signed = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
-        let needed_now = amount(Stage::Now);
-        Account {
-            name: name.clone(),
-            kind: *kind,
-            address_prefix: *address_prefix,
-            unit: *unit,
-            has: *has,
-            takers,
-            free: Stages::of(|stage| signed(*has) - signed(amount(stage))),
-            fits: Stages::of(|stage| amount(stage) <= *has),
-            runs_out: self
-                .shares(supply)
-                .filter_map(|(pool, share)| runs_out(pool, share, *has, needed_now))
-                .collect(),
+        let mut shares: Vec<Vec<(&Pool, Share)>> = vec![vec![]; self.supplies.len()];
+        for pool in &self.pools {
+            pool.shares.iter().for_each(|share| shares[share.supply].push((pool, *share)));
         }
+        let supplies = self.supplies.iter().zip(&shares).map(|(supply, shares)| account(supply, shares));
+        AddressPlan { supplies: supplies.collect(), what_if: self.what_if() }
     }
+}
 
-    /// The pools that take of a supply.
-    fn shares(&self, supply: usize) -> impl Iterator<Item = (&Pool, Share)> {
-        let of_pool = |pool| move |share: &Share| (pool, *share);
-        let shares = self.pools.iter().flat_map(move |pool: &Pool| pool.shares.iter().map(of_pool(pool)));
-        shares.filter(move |(_, share)| share.supply == supply)
+/// `shares` are what pools take of the supply.
+fn account(supply: &Supply, shares: &[(&Pool, Share)]) -> Account {
+    let Supply { name, kind, address_prefix, unit, has, others, .. } = supply;
+    let other = |(name, amount): &(String, u64)| Taker {
+        name: name.clone(),
+        each_node: None,
+        nodes: None,
+        takes: Stages::of(|_| *amount),
+    };
+    let pool = |(pool, share): &(&Pool, Share)| Taker {
+        name: pool.name.clone(),
+        each_node: Some(share.each.to_string()),
+        nodes: Some(Stages::of(|stage| pool.nodes(stage).into())),
+        takes: Stages::of(|stage| pool.takes(*share, stage)),
+    };
+    let takers: Vec<Taker> = others.iter().map(other).chain(shares.iter().map(pool)).collect();
+    let amount = |stage: Stage| -> u64 {
+        let pools = shares.iter().map(|(pool, share)| pool.takes(*share, stage));
+        others.iter().map(|(_, amount)| *amount).chain(pools).sum()
+    };
+    let signed = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
+    let needed_now = amount(Stage::Now);
+    Account {
+        name: name.clone(),
+        kind: *kind,
+        address_prefix: *address_prefix,
+        unit: *unit,
+        has: *has,
+        takers,
+        free: Stages::of(|stage| signed(*has) - signed(amount(stage))),
+        fits: Stages::of(|stage| amount(stage) <= *has),
+        runs_out: shares
+            .iter()
+            .filter_map(|(pool, share)| runs_out(pool, *share, *has, needed_now))
+            .collect(),
     }
 }
 

@@ -45,7 +45,7 @@ impl Demands {
     /// wants how many is known only when pods have their nodes.
     pub fn shortages(&self) -> Vec<Shortage> {
         let mut taken = vec![0_u64; self.supplies.len()];
-        let mut shortages = vec![];
+        let mut shortages: Vec<Shortage> = vec![];
         for (index, pool) in self.pools.iter().enumerate() {
             for share in pool.shares.iter().filter(|share| share.each != Each::Batches) {
                 let supply = &self.supplies[share.supply];
@@ -68,17 +68,30 @@ impl Demands {
                     needed,
                     free,
                     in_all: *taken + (supply.has - supply.for_pools()) + supply.in_ranges,
-                    would_fit: self.fitting(pool),
+                    would_fit: vec![],
                 });
             }
+        }
+        if !shortages.is_empty() {
+            self.advise(&mut shortages);
         }
         shortages
     }
 
-    fn fitting(&self, pool: &Pool) -> Vec<Mode> {
-        let rows = self.what_if_at(pool.cluster, Stage::Maximum).into_iter();
-        // Pods may come, so batches are counted for full nodes.
-        let rows = rows.filter(|row| row.fits == Some(true) && (row.full || row.mode != Mode::PodSubnet));
-        rows.map(|row| row.mode).collect()
+    fn advise(&self, shortages: &mut [Shortage]) {
+        let stage = Stage::Maximum;
+        let taken = [false, true].map(|full| self.taken(stage, full));
+        for of_cluster in
+            shortages.chunk_by_mut(|a, b| self.pools[a.pool].cluster == self.pools[b.pool].cluster)
+        {
+            let cluster = self.pools[of_cluster[0].pool].cluster;
+            let pools = self.pools.iter().skip_while(|pool| pool.cluster != cluster);
+            let pools: Vec<&Pool> = pools.take_while(|pool| pool.cluster == cluster).collect();
+            let rows = self.try_all(cluster, &pools, stage, &taken).into_iter();
+            // Pods may come, so batches are counted for full nodes.
+            let rows = rows.filter(|row| row.fits == Some(true) && (row.full || row.mode != Mode::PodSubnet));
+            let would_fit: Vec<Mode> = rows.map(|row| row.mode).collect();
+            of_cluster.iter_mut().for_each(|shortage| shortage.would_fit.clone_from(&would_fit));
+        }
     }
 }

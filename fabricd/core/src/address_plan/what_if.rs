@@ -1,5 +1,8 @@
 //! The same pools under every mode.
 
+use std::collections::BTreeMap;
+
+use ipnet::Ipv4Net;
 use serde::Serialize;
 
 use super::{
@@ -49,47 +52,87 @@ pub struct WhatIf {
 }
 
 /// What is counted in whole subnets.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Of {
     Nodes,
     Pods,
 }
 
+/// What all pools take of each subnet, as they are.
+#[derive(Default)]
+pub(super) struct Taken {
+    in_all: Vec<u64>,
+    /// By cluster and subnet.
+    own: BTreeMap<(usize, usize), u64>,
+}
+
+/// A mode that is tried.
+#[derive(Clone, Copy)]
+struct Trial {
+    mode: Mode,
+    full: bool,
+    stage: Stage,
+}
+
 impl Demands {
     /// All clusters, each under all modes, with surge nodes and at the autoscaler's maximum.
     pub fn what_if(&self) -> Vec<WhatIf> {
-        let clusters = 0..self.clusters.len();
-        clusters.flat_map(|cluster| self.what_if_at(cluster, Stage::MaximumUpgrade)).collect()
+        let stage = Stage::MaximumUpgrade;
+        let taken = [false, true].map(|full| self.taken(stage, full));
+        let mut pools: Vec<Vec<&Pool>> = vec![vec![]; self.clusters.len()];
+        for pool in &self.pools {
+            pools[pool.cluster].push(pool);
+        }
+        let clusters = pools.iter().enumerate().filter(|(_, pools)| !pools.is_empty());
+        clusters.flat_map(|(cluster, pools)| self.try_all(cluster, pools, stage, &taken)).collect()
     }
 
-    /// One cluster under all modes, at `stage`.
-    pub(super) fn what_if_at(&self, cluster: usize, stage: Stage) -> Vec<WhatIf> {
-        if !self.pools.iter().any(|pool| pool.cluster == cluster) {
-            return vec![];
+    /// What pools take at `stage`, without and with full nodes.
+    pub(super) fn taken(&self, stage: Stage, full: bool) -> Taken {
+        let mut taken = Taken { in_all: vec![0; self.subnets.len()], own: BTreeMap::new() };
+        for pool in &self.pools {
+            for of in [Of::Nodes, Of::Pods] {
+                let Some(subnet) = pool.subnet(of) else { continue };
+                let amount = wanted(pool, of, Trial { mode: pool.mode, full, stage });
+                taken.in_all[subnet] += amount;
+                *taken.own.entry((pool.cluster, subnet)).or_default() += amount;
+            }
         }
+        taken
+    }
+
+    /// One cluster, of these pools, under all modes; `taken` is without and with full nodes.
+    pub(super) fn try_all(
+        &self,
+        cluster: usize,
+        pools: &[&Pool],
+        stage: Stage,
+        taken: &[Taken; 2],
+    ) -> Vec<WhatIf> {
         let modes = Mode::BUILT_IN.into_iter().flat_map(|mode| {
             let rows: &[bool] = if mode == Mode::PodSubnet { &[false, true] } else { &[false] };
-            rows.iter().map(move |full| (mode, *full))
+            rows.iter().map(move |full| Trial { mode, full: *full, stage })
         });
-        modes.map(|(mode, full)| self.try_mode(cluster, mode, full, stage)).collect()
+        modes.map(|trial| self.try_mode(cluster, pools, trial, &taken[usize::from(trial.full)])).collect()
     }
 
-    fn try_mode(&self, cluster: usize, mode: Mode, full: bool, stage: Stage) -> WhatIf {
-        let pools = || self.pools.iter().filter(move |pool| pool.cluster == cluster);
-        let nodes: u64 = pools().map(|pool| u64::from(pool.nodes(stage))).sum();
-        let sum = |of: Of| pools().map(|pool| wanted(pool, mode, full, of, stage)).sum::<u64>();
-        let in_nodes = sum(Of::Nodes);
-        let node_subnet = Need { addresses: in_nodes, smallest_prefix: smallest_subnet(in_nodes) };
-        let in_pods = sum(Of::Pods);
+    fn try_mode(&self, cluster: usize, pools: &[&Pool], trial: Trial, taken: &Taken) -> WhatIf {
+        let Trial { mode, full, stage } = trial;
+        let nodes: u64 = pools.iter().map(|pool| u64::from(pool.nodes(stage))).sum();
+        let sum = |of: Of| pools.iter().map(|pool| wanted(pool, of, trial)).sum::<u64>();
+        let (in_nodes, in_pods) = (sum(Of::Nodes), sum(Of::Pods));
         let pod_subnet = match mode {
             Mode::PodSubnet => Some(smallest_subnet(in_pods)),
             Mode::StaticBlock => Some(smallest_block_subnet(in_pods / u64::from(BLOCK))),
             _ => None,
         };
         let has_pod_cidr = matches!(mode, Mode::Kubenet | Mode::Overlay | Mode::None);
-        let (fits, missing) = match self.missing(cluster, mode, full, nodes, stage) {
+        let missing = self
+            .missing_in_subnets(cluster, pools, trial, taken)
+            .or_else(|| missing_beside(mode, self.clusters[cluster].pod_cidr, nodes));
+        let (fits, missing) = match missing {
             Some(missing) => (Some(false), Some(missing)),
-            None if pod_subnet.is_some() && pools().any(|pool| pool.pod_subnet.is_none()) => {
+            None if pod_subnet.is_some() && pools.iter().any(|pool| pool.pod_subnet.is_none()) => {
                 (None, Some("a pod subnet".to_owned()))
             }
             None => (Some(true), None),
@@ -98,9 +141,9 @@ impl Demands {
             cluster: self.clusters[cluster].name.clone(),
             mode,
             full,
-            current: !full && pools().any(|pool| pool.mode == mode),
+            current: !full && pools.iter().any(|pool| pool.mode == mode),
             nodes,
-            node_subnet,
+            node_subnet: Need { addresses: in_nodes, smallest_prefix: smallest_subnet(in_nodes) },
             pod_subnet: pod_subnet.map(|smallest_prefix| Need { addresses: in_pods, smallest_prefix }),
             pod_cidr: has_pod_cidr
                 .then(|| Need { addresses: nodes * 256, smallest_prefix: smallest_pod_cidr(nodes) }),
@@ -109,72 +152,62 @@ impl Demands {
         }
     }
 
-    /// What there is too little of, if the cluster is of `mode` and all others are as they are.
-    fn missing(&self, cluster: usize, mode: Mode, full: bool, nodes: u64, stage: Stage) -> Option<String> {
-        for (index, subnet) in self.subnets.iter().enumerate() {
-            let here = |of: Of| -> Option<u64> {
-                let mut own =
-                    self.pools.iter().filter(|pool| pool.cluster == cluster && pool.is_in(of, index));
-                own.clone().next()?;
-                Some(own.by_ref().map(|pool| wanted(pool, mode, full, of, stage)).sum())
+    /// What the cluster's subnets have too little of, if it is tried and all others are as they are.
+    fn missing_in_subnets(
+        &self,
+        cluster: usize,
+        pools: &[&Pool],
+        trial: Trial,
+        taken: &Taken,
+    ) -> Option<String> {
+        let mut needs: BTreeMap<(usize, Of), u64> = BTreeMap::new();
+        for pool in pools {
+            for of in [Of::Nodes, Of::Pods] {
+                let Some(subnet) = pool.subnet(of) else { continue };
+                *needs.entry((subnet, of)).or_default() += wanted(pool, of, trial);
+            }
+        }
+        needs.into_iter().find_map(|((index, of), needed)| {
+            let subnet = &self.subnets[index];
+            let own = taken.own.get(&(cluster, index)).copied().unwrap_or_default();
+            let foreign = taken.in_all[index] - own;
+            if of == Of::Nodes && trial.mode == Mode::Kubenet && foreign > 0 {
+                return Some(format!("{} to itself", subnet.name));
+            }
+            let prefix = subnet.address_prefix;
+            let has = match (of, trial.mode) {
+                (Of::Pods, Mode::StaticBlock) => whole_blocks(prefix, prefix) * u64::from(BLOCK),
+                _ => usable(prefix),
             };
-            let foreign: u64 =
-                self.pools.iter().filter(|pool| pool.cluster != cluster).fold(0, |sum, pool| {
-                    let of = |of: Of| {
-                        if pool.is_in(of, index) { wanted(pool, pool.mode, full, of, stage) } else { 0 }
-                    };
-                    sum + of(Of::Nodes) + of(Of::Pods)
-                });
-            let taken = foreign + subnet.others;
-            if let Some(needed) = here(Of::Nodes) {
-                if mode == Mode::Kubenet && foreign > 0 {
-                    return Some(format!("{} to itself", subnet.name));
-                }
-                let free = usable(subnet.address_prefix).saturating_sub(taken);
-                if needed > free {
-                    return Some(short(needed - free, &subnet.name));
-                }
-            }
-            if let Some(needed) = here(Of::Pods).filter(|needed| *needed > 0) {
-                let prefix = subnet.address_prefix;
-                let has = match mode {
-                    Mode::StaticBlock => whole_blocks(prefix, prefix) * u64::from(BLOCK),
-                    _ => usable(prefix),
-                };
-                if needed > has.saturating_sub(taken) {
-                    return Some(short(needed - has.saturating_sub(taken), &subnet.name));
-                }
-            }
+            let free = has.saturating_sub(foreign + subnet.others);
+            (needed > free).then(|| format!("{} in {}", Unit::Address.of(needed - free), subnet.name))
+        })
+    }
+}
+
+/// What pod CIDR or route table have too little of.
+fn missing_beside(mode: Mode, pod_cidr: Ipv4Net, nodes: u64) -> Option<String> {
+    let (blocks, routes) = (size(pod_cidr) >> (32 - POD_CIDR_PREFIX), ROUTES_MAX as u64);
+    match mode {
+        Mode::Kubenet | Mode::Overlay | Mode::None if nodes > blocks => {
+            Some(format!("{} in {pod_cidr}", Unit::Slash24.of(nodes - blocks)))
         }
-        let pod_cidr = self.clusters[cluster].pod_cidr;
-        let blocks = size(pod_cidr) >> (32 - POD_CIDR_PREFIX);
-        match mode {
-            Mode::Kubenet | Mode::Overlay | Mode::None if nodes > blocks => {
-                Some(format!("{} × /24 in {pod_cidr}", nodes - blocks))
-            }
-            Mode::Kubenet if nodes > ROUTES_MAX as u64 => {
-                Some(format!("{} routes of {ROUTES_MAX}", nodes - ROUTES_MAX as u64))
-            }
-            _ => None,
-        }
+        Mode::Kubenet if nodes > routes => Some(Unit::Route.of(nodes - routes)),
+        _ => None,
     }
 }
 
 impl Pool {
-    fn is_in(&self, of: Of, subnet: usize) -> bool {
+    fn subnet(&self, of: Of) -> Option<usize> {
         match of {
-            Of::Nodes => self.node_subnet == subnet,
-            Of::Pods => self.pod_subnet == Some(subnet),
+            Of::Nodes => Some(self.node_subnet),
+            Of::Pods => self.pod_subnet,
         }
     }
 }
 
-fn short(number: u64, subnet: &str) -> String {
-    format!("{} in {subnet}", Unit::Address.of(number))
-}
-
-/// Addresses that `pool` takes of its nodes' or its pods' subnet, if it is of `mode`.
-fn wanted(pool: &Pool, mode: Mode, full: bool, of: Of, stage: Stage) -> u64 {
+/// Addresses that `pool` takes of its nodes' or its pods' subnet, if it is so.
+fn wanted(pool: &Pool, of: Of, Trial { mode, full, stage }: Trial) -> u64 {
     let pods = if full { None } else { Some(&pool.pods[..]) };
     let nodes = pool.nodes(stage);
     match (of, mode) {

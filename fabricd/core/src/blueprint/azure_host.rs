@@ -19,13 +19,29 @@ use crate::{
         Sysctl, Up, Veth, VethPeer,
     },
     place::Place,
-    topology::{NetworkInterface, Topology},
+    topology::{NetworkInterface, SubnetIndex, Topology},
 };
+
+/// The host's end of the link to its VM: the VM's port of the virtual switch.
+pub const PORT: &str = "vm0";
 
 /// Everything to the VM.
 const TO_THE_VM: u32 = 1;
 /// Platform addresses, which are no effective routes and which no user route can change.
-const TO_THE_PLATFORM: u32 = 2;
+pub(crate) const TO_THE_PLATFORM: u32 = 2;
+/// Effective routes of the pods' subnet, where it has another route table than the NIC's.
+pub(crate) const OF_THE_PODS: u32 = 5;
+
+/// The subnet of the pods on the node at `vm`, where they go by another route table than the NIC (AKS
+/// "configure-azure-cni-dynamic-ip-allocation": separate VNet policies for pods).
+pub(crate) fn subnet_of_the_pods(
+    topology: &Topology,
+    vm: &Place,
+    nic: &NetworkInterface,
+) -> Option<SubnetIndex> {
+    let routes_of = |subnet| topology.subnet(subnet).route_table;
+    topology.pod_subnet(vm).filter(|pods| routes_of(*pods) != routes_of(nic.subnet))
+}
 
 /// Draws the host under the VM `name` at `vm`, and the VM's `eth0`.
 pub fn draw(
@@ -63,6 +79,7 @@ pub fn draw(
     let everything = IpNet::V4(Ipv4Net::default());
     let to_the_vm = NextHop::Via { gateway: address, link: vm0.clone(), onlink: true };
     route(blueprint, &place, &cause, TO_THE_VM, everything, to_the_vm.clone());
+    drop_without_port(blueprint, &place, &cause);
     let rule = Rule { priority: 20, input: Some(vnet.name.clone()), from: None, table: TO_THE_VM };
     blueprint.add(&place, &cause, Object::Rule(rule));
     let platform_address = IpNet::from(IpAddr::V4(platform::ADDRESS));
@@ -76,11 +93,24 @@ pub fn draw(
     let effective = effective_routes::effective_routes(topology, nic.subnet);
     let own = Some((nic.private_ip_address, &to_the_vm));
     links.routes(blueprint, &place, effective.into_iter(), MAIN_TABLE, own);
+
+    if let Some(index) = subnet_of_the_pods(topology, vm, nic) {
+        let effective = effective_routes::effective_routes(topology, index);
+        links.routes(blueprint, &place, effective.into_iter(), OF_THE_PODS, own);
+        let from = Some(IpNet::V4(topology.subnet(index).address_prefix));
+        let rule = Rule { priority: 24, input: Some(vm0.name.clone()), from, table: OF_THE_PODS };
+        blueprint.add(&place, &cause, Object::Rule(rule));
+    }
+}
+
+/// The host's end of the VM's NIC.
+pub(crate) fn vm_port() -> LinkRef {
+    LinkRef::fixed("vm0", 3)
 }
 
 /// The switch port: it has no address, and answers every ARP question of the VM with one MAC.
 fn port(blueprint: &mut Blueprint, place: &Place, cause: &Arc<str>, vm: &Place, name: &str) -> LinkRef {
-    let vm0 = LinkRef::fixed("vm0", 3);
+    let vm0 = vm_port();
     blueprint.add(
         place,
         cause,
@@ -104,6 +134,20 @@ fn port(blueprint: &mut Blueprint, place: &Place, cause: &Arc<str>, vm: &Place, 
         blueprint.add(place, cause, Object::Sysctl(Sysctl::of_link(class, &vm0.name, parameter, value)));
     }
     vm0
+}
+
+/// The last route of [`TO_THE_VM`]: while the VM's port is down nobody gets what is for it. Without, the
+/// kernel would go on to the effective routes, and the host would forward what its VM should have.
+fn drop_without_port(blueprint: &mut Blueprint, place: &Place, cause: &Arc<str>) {
+    let route = Route {
+        table: TO_THE_VM,
+        destination: IpNet::V4(Ipv4Net::default()),
+        metric: u32::MAX,
+        next_hop: NextHop::Blackhole,
+        protocol: PROTOCOL_BOOT,
+        source: None,
+    };
+    blueprint.add(place, cause, Object::Route(route));
 }
 
 fn route(

@@ -4,17 +4,17 @@
 //! left for later.
 
 mod azure_cni;
-mod azure_host;
+pub(crate) mod azure_host;
 mod gateway;
 mod iptables;
 mod kubenet;
 mod on_premises;
-mod overlay;
+pub(crate) mod overlay;
 mod own_cni;
 mod physical;
 mod platform;
 mod sysctls;
-mod underlay;
+pub(crate) mod underlay;
 mod virtual_machine;
 mod virtual_network;
 mod virtual_switch;
@@ -28,8 +28,10 @@ use crate::{
     place::Place,
     topology::{ManagedCluster, NetworkPlugin, Topology},
 };
+pub use azure_host::PORT as SWITCH_PORT;
 pub use on_premises::router_address;
 pub use platform::ADDRESS as PLATFORM_ADDRESS;
+pub use underlay::RoutingDomain;
 
 /// Learned neighbours that a lab may bring along and still leave most of the machine-wide table,
 /// which has 1,024 places by default (`gc_thresh3`), to what its traffic teaches.

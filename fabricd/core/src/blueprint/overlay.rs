@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// What the VM sends to pods of its cluster.
-const TO_THE_PODS: u32 = 3;
+pub(crate) const TO_THE_PODS: u32 = 3;
 /// What comes for the pods behind this VM.
 const FROM_THE_PODS: u32 = 4;
 

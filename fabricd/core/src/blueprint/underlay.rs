@@ -153,7 +153,8 @@ pub enum RoutingDomain {
 }
 
 impl RoutingDomain {
-    fn vni(self) -> u32 {
+    /// What its tunnels say they carry.
+    pub fn vni(self) -> u32 {
         match self {
             Self::VirtualNetwork(number) | Self::PeeredNetwork(number) => {
                 1000 + u32::try_from(number).unwrap_or(0)
@@ -162,7 +163,8 @@ impl RoutingDomain {
         }
     }
 
-    fn link(self) -> LinkRef {
+    /// The tunnel device of the domain in a place.
+    pub(crate) fn link(self) -> LinkRef {
         match self {
             Self::VirtualNetwork(_) => LinkRef::fixed("vnet", 4),
             Self::Overlay(_) => LinkRef::fixed("ovl", 5),

@@ -89,10 +89,11 @@ impl Links {
                 effective_routes::NextHop::Internet => NextHop::Throw,
                 effective_routes::NextHop::None => NextHop::Blackhole,
             };
-            let (metric, protocol) = match effective.source {
-                RouteSource::User => (1, PROTOCOL_STATIC),
-                RouteSource::VirtualNetworkGateway => (2, PROTOCOL_BGP),
-                RouteSource::Default => (3, PROTOCOL_BOOT),
+            let metric = effective.source.metric();
+            let protocol = match effective.source {
+                RouteSource::User => PROTOCOL_STATIC,
+                RouteSource::VirtualNetworkGateway => PROTOCOL_BGP,
+                RouteSource::Default => PROTOCOL_BOOT,
             };
             let destination = IpNet::V4(effective.address_prefix);
             let route = Route { table, destination, metric, next_hop, protocol, source: None };

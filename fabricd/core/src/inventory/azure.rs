@@ -6,9 +6,13 @@ use super::{
     Kind, Resource,
     resource_id::{network_id, resource_id, subnet_id},
 };
-use crate::topology::{
-    GatewayType, Machine, NetworkInterface, RouteTable, Site, SubnetIndex, Topology, UserNextHop, UserRoute,
-    VirtualNetwork,
+use crate::{
+    fault::Faults,
+    place::Place,
+    topology::{
+        GatewayType, Machine, NetworkInterface, RouteTable, Site, SubnetIndex, Topology, UserNextHop,
+        UserRoute, VirtualNetwork,
+    },
 };
 
 /// `az network vnet show`.
@@ -122,15 +126,16 @@ pub(super) fn virtual_network_gateways(topology: &Topology) -> Vec<Resource> {
 }
 
 /// `az vm show --show-details`, with the NIC in place of its id.
-pub(super) fn virtual_machines(topology: &Topology) -> Vec<Resource> {
+pub(super) fn virtual_machines(topology: &Topology, faults: &Faults) -> Vec<Resource> {
     let vms = topology.virtual_machines.iter().map(|vm| {
+        let stopped = faults.is_stopped(&Place::VirtualMachine { name: vm.name.clone() });
         azure(
             &vm.name,
             json!({
                 "id": resource_id(topology, "Microsoft.Compute", &["virtualMachines", &vm.name]),
                 "name": vm.name,
                 "networkProfile": { "networkInterfaces": [interface(topology, &vm.nic)] },
-                "powerState": "VM running",
+                "powerState": if stopped { "VM stopped" } else { "VM running" },
                 "privateIps": vm.nic.private_ip_address,
                 "type": Kind::VirtualMachines.type_name(),
             }),

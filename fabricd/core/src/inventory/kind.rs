@@ -37,6 +37,8 @@ pub enum Kind {
     Deployments,
     /// Pods.
     Pods,
+    /// What was broken on purpose.
+    Faults,
     /// The kinds that stand for themselves, see [`Kind::in_all`].
     All,
 }
@@ -52,7 +54,7 @@ struct Names {
     type_name: &'static str,
 }
 
-const NAMES: [Names; 17] = [
+const NAMES: [Names; 18] = [
     names(Kind::Labs, "lab", "labs", &[], "Lab"),
     names(
         Kind::VirtualNetworks,
@@ -105,6 +107,7 @@ const NAMES: [Names; 17] = [
     names(Kind::Namespaces, "namespace", "namespaces", &["ns"], "Namespace"),
     names(Kind::Deployments, "deployment", "deployments", &["deploy"], "Deployment"),
     names(Kind::Pods, "pod", "pods", &["po"], "Pod"),
+    names(Kind::Faults, "fault", "faults", &[], "Fault"),
     names(Kind::All, "all", "all", &[], ""),
 ];
 
@@ -172,7 +175,10 @@ impl Kind {
 
     /// Whether its objects are shown as kubectl shows them.
     pub fn is_kubernetes(self) -> bool {
-        matches!(self, Self::Labs | Self::Nodes | Self::Namespaces | Self::Deployments | Self::Pods)
+        matches!(
+            self,
+            Self::Labs | Self::Nodes | Self::Namespaces | Self::Deployments | Self::Pods | Self::Faults
+        )
     }
 
     /// Whether its objects are in Kubernetes namespaces.

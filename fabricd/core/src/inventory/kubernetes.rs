@@ -10,7 +10,11 @@ use k8s_openapi::{
 use serde_json::{Value, json};
 
 use super::{Kind, Resource};
-use crate::topology::{ManagedCluster, Node, Pod, Topology};
+use crate::{
+    fault::Faults,
+    place::Place,
+    topology::{ManagedCluster, Node, Pod, Topology},
+};
 
 /// Which of several clusters an object is of; the lab file's word for it too.
 const CLUSTER: &str = "fabricd/cluster";
@@ -35,10 +39,13 @@ pub fn lab(topology: &Topology, generation: u64) -> Resource {
     Resource { namespace: None, name: topology.lab.as_str().to_owned(), object }
 }
 
-pub(super) fn nodes(topology: &Topology) -> Vec<Resource> {
+pub(super) fn nodes(topology: &Topology, faults: &Faults) -> Vec<Resource> {
     let nodes = topology.managed_clusters.iter().flat_map(|cluster| {
         cluster.nodes.iter().map(move |node| {
-            let object = node_object(topology, cluster, node);
+            let mut object = node_object(topology, cluster, node);
+            if !is_heard_of(faults, node) {
+                unreachable(&mut object);
+            }
             Resource { namespace: None, name: node.name.clone(), object }
         })
     });
@@ -83,6 +90,24 @@ fn node_object(topology: &Topology, cluster: &ManagedCluster, node: &Node) -> Va
     object
 }
 
+/// Whether the API server hears of the node's kubelet.
+fn is_heard_of(faults: &Faults, node: &Node) -> bool {
+    !faults.cut_off(&Place::Node { name: node.name.clone() })
+}
+
+/// What the node lifecycle controller makes of a node whose kubelet has posted no status for 40 seconds.
+fn unreachable(node: &mut Value) {
+    const TAINT: &str = "node.kubernetes.io/unreachable";
+    node["status"]["conditions"] = json!([{
+        "message": "Kubelet stopped posting node status.",
+        "reason": "NodeStatusUnknown",
+        "status": "Unknown",
+        "type": "Ready",
+    }]);
+    node["spec"]["taints"] =
+        json!([{ "effect": "NoSchedule", "key": TAINT }, { "effect": "NoExecute", "key": TAINT }]);
+}
+
 pub(super) fn namespaces(topology: &Topology) -> Vec<Resource> {
     let namespaces = topology.managed_clusters.iter().flat_map(|cluster| {
         cluster.namespaces.iter().map(move |name| {
@@ -101,7 +126,7 @@ pub(super) fn namespaces(topology: &Topology) -> Vec<Resource> {
     namespaces.collect()
 }
 
-pub(super) fn deployments(topology: &Topology) -> Vec<Resource> {
+pub(super) fn deployments(topology: &Topology, faults: &Faults) -> Vec<Resource> {
     let deployments = topology.managed_clusters.iter().flat_map(|cluster| {
         cluster.deployments.iter().map(move |written| {
             let mut deployment = written.clone();
@@ -112,10 +137,13 @@ pub(super) fn deployments(topology: &Topology) -> Vec<Resource> {
             if let Some(spec) = &mut deployment.spec {
                 spec.replicas = Some(replicas);
             }
+            let lost = i32::try_from(lost_pods(cluster, faults, &namespace, &name)).unwrap_or(i32::MAX);
+            let ready = replicas.saturating_sub(lost);
             deployment.status = Some(DeploymentStatus {
-                available_replicas: Some(replicas),
-                ready_replicas: Some(replicas),
+                available_replicas: Some(ready),
+                ready_replicas: Some(ready),
                 replicas: Some(replicas),
+                unavailable_replicas: (lost > 0).then_some(lost),
                 updated_replicas: Some(replicas),
                 ..DeploymentStatus::default()
             });
@@ -125,17 +153,32 @@ pub(super) fn deployments(topology: &Topology) -> Vec<Resource> {
     deployments.collect()
 }
 
-pub(super) fn pods(topology: &Topology) -> Vec<Resource> {
+/// Pods of the Deployment on nodes that are not heard of. Its ReplicaSet is named after it and the hash of
+/// its template, which has no `-`.
+fn lost_pods(cluster: &ManagedCluster, faults: &Faults, namespace: &str, deployment: &str) -> usize {
+    let of_it = |pod: &&Pod| {
+        let owners = pod.manifest.metadata.owner_references.iter().flatten();
+        let mut replica_sets = owners.filter(|owner| owner.kind == "ReplicaSet");
+        let own = |name: &str| name.rsplit_once('-').is_some_and(|(name, _)| name == deployment);
+        pod.namespace == namespace && replica_sets.any(|owner| own(&owner.name))
+    };
+    let lost = |pod: &&Pod| !is_heard_of(faults, &cluster.nodes[pod.node]);
+    if faults.is_empty() { 0 } else { cluster.pods.iter().filter(of_it).filter(lost).count() }
+}
+
+pub(super) fn pods(topology: &Topology, faults: &Faults) -> Vec<Resource> {
     let pods = topology.managed_clusters.iter().flat_map(|cluster| {
         cluster.pods.iter().map(move |pod| {
-            let object = pod_object(topology, cluster, pod);
+            let object = pod_object(topology, faults, cluster, pod);
             Resource { namespace: Some(pod.namespace.clone()), name: pod.name.clone(), object }
         })
     });
     pods.collect()
 }
 
-fn pod_object(topology: &Topology, cluster: &ManagedCluster, pod: &Pod) -> Value {
+/// After a node failure only `Ready` becomes false, by the node lifecycle controller: containers are as the
+/// kubelet said last, so `kubectl get pods` shows `1/1 Running` until the pod is evicted after 5 minutes.
+fn pod_object(topology: &Topology, faults: &Faults, cluster: &ManagedCluster, pod: &Pod) -> Value {
     let node = &cluster.nodes[pod.node];
     let mut manifest = pod.manifest.as_ref().clone();
     manifest.metadata.name = Some(pod.name.clone());
@@ -144,8 +187,9 @@ fn pod_object(topology: &Topology, cluster: &ManagedCluster, pod: &Pod) -> Value
     manifest.spec.get_or_insert_default().node_name = Some(node.name.clone());
     let host_ip = node.nic.private_ip_address.to_string();
     let pod_ip = pod.address.map(|address| address.to_string());
+    let ready = is_heard_of(faults, node);
     let condition = |name: &str| PodCondition {
-        status: "True".to_owned(),
+        status: if name == "Ready" && !ready { "False" } else { "True" }.to_owned(),
         type_: name.to_owned(),
         ..PodCondition::default()
     };

@@ -6,9 +6,10 @@
 
 mod azure;
 mod cluster;
+mod fault;
 mod kind;
 mod kubernetes;
-mod resource_id;
+pub(crate) mod resource_id;
 
 use serde_json::Value;
 
@@ -16,7 +17,7 @@ pub use self::{
     kind::{Kind, UnknownKind},
     kubernetes::lab,
 };
-use crate::topology::Topology;
+use crate::{fault::Faults, topology::Topology};
 
 /// One object.
 #[derive(Clone, Debug, PartialEq)]
@@ -34,8 +35,14 @@ pub struct Resource {
 ///
 /// `namespace` narrows down only what is in one. A part of another object is found by its own name
 /// as well as by both. [`Kind::Labs`] gives nothing: see [`lab`].
-pub fn list(topology: &Topology, kind: Kind, namespace: Option<&str>, name: Option<&str>) -> Vec<Resource> {
-    let mut found = all_of(topology, kind);
+pub fn list(
+    topology: &Topology,
+    faults: &Faults,
+    kind: Kind,
+    namespace: Option<&str>,
+    name: Option<&str>,
+) -> Vec<Resource> {
+    let mut found = all_of(topology, faults, kind);
     found.retain(|resource| {
         let in_namespace = match (&resource.namespace, namespace) {
             (Some(own), Some(wanted)) => own == wanted,
@@ -50,7 +57,7 @@ pub fn list(topology: &Topology, kind: Kind, namespace: Option<&str>, name: Opti
     found
 }
 
-fn all_of(topology: &Topology, kind: Kind) -> Vec<Resource> {
+fn all_of(topology: &Topology, faults: &Faults, kind: Kind) -> Vec<Resource> {
     match kind {
         Kind::Labs => vec![],
         Kind::VirtualNetworks => azure::virtual_networks(topology),
@@ -59,16 +66,17 @@ fn all_of(topology: &Topology, kind: Kind) -> Vec<Resource> {
         Kind::RouteTables => azure::route_tables(topology),
         Kind::Routes => azure::routes(topology),
         Kind::VirtualNetworkGateways => azure::virtual_network_gateways(topology),
-        Kind::VirtualMachines => azure::virtual_machines(topology),
+        Kind::VirtualMachines => azure::virtual_machines(topology, faults),
         Kind::OnPremises => azure::on_premises(topology),
         Kind::Machines => azure::machines(topology),
         Kind::ManagedClusters => cluster::managed_clusters(topology),
         Kind::AgentPools => cluster::agent_pools(topology),
-        Kind::Nodes => kubernetes::nodes(topology),
+        Kind::Nodes => kubernetes::nodes(topology, faults),
         Kind::Namespaces => kubernetes::namespaces(topology),
-        Kind::Deployments => kubernetes::deployments(topology),
-        Kind::Pods => kubernetes::pods(topology),
-        Kind::All => Kind::in_all().flat_map(|kind| list(topology, kind, None, None)).collect(),
+        Kind::Deployments => kubernetes::deployments(topology, faults),
+        Kind::Pods => kubernetes::pods(topology, faults),
+        Kind::Faults => fault::faults(faults),
+        Kind::All => Kind::in_all().flat_map(|kind| list(topology, faults, kind, None, None)).collect(),
     }
 }
 

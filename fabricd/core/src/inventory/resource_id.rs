@@ -9,7 +9,7 @@ pub(super) fn resource_id(topology: &Topology, provider: &str, path: &[&str]) ->
 }
 
 /// The id of an object of `Microsoft.Network`.
-pub(super) fn network_id(topology: &Topology, path: &[&str]) -> String {
+pub(crate) fn network_id(topology: &Topology, path: &[&str]) -> String {
     resource_id(topology, "Microsoft.Network", path)
 }
 

@@ -9,6 +9,7 @@ mod connected_route;
 mod link;
 mod mac;
 mod neighbour;
+mod qdisc;
 mod route;
 mod rule;
 mod ruleset;
@@ -23,6 +24,7 @@ pub use connected_route::NoConnectedRoute;
 pub use link::{Bridge, LinkRef, Port, Up, Veth, VethPeer, Vxlan};
 pub use mac::Mac;
 pub use neighbour::{Neighbour, NeighbourKind};
+pub use qdisc::{NETEM_LIMIT, Netem};
 pub use route::{MAIN_TABLE, NextHop, PROTOCOL_BGP, PROTOCOL_BOOT, PROTOCOL_DHCP, PROTOCOL_STATIC, Route};
 pub use rule::Rule;
 pub use ruleset::{Program, Ruleset};
@@ -49,6 +51,8 @@ pub enum Object {
     Port(Port),
     /// An address on a link.
     Address(Address),
+    /// The root queueing discipline of a link, where it is not the kernel's own choice.
+    Qdisc(Netem),
     /// That a link is up. Apart from the link, since a veth cannot be born up.
     Up(Up),
     /// That the connected route of an address is taken away.
@@ -78,6 +82,8 @@ pub enum Key {
     Port(IfName),
     /// By link and address.
     Address(IfName, IpNet),
+    /// By the link's name. Before the link is up, so that no packet escapes it.
+    Qdisc(IfName),
     /// By the link's name.
     Up(IfName),
     /// By link and address. The kernel makes the route when the link comes up, so it goes after that.
@@ -102,6 +108,7 @@ impl Object {
             Self::Vxlan(vxlan) => Key::Link(vxlan.link.name.clone()),
             Self::Port(port) => Key::Port(port.link.name.clone()),
             Self::Address(address) => Key::Address(address.link.name.clone(), address.address),
+            Self::Qdisc(netem) => Key::Qdisc(netem.link.name.clone()),
             Self::Up(up) => Key::Up(up.link.name.clone()),
             Self::NoConnectedRoute(absence) => {
                 Key::NoConnectedRoute(absence.link.name.clone(), absence.address)
@@ -124,10 +131,23 @@ impl Object {
             Self::Vxlan(vxlan) => Some(&vxlan.lower.name),
             Self::Port(port) => Some(&port.link.name),
             Self::Address(address) => Some(&address.link.name),
+            Self::Qdisc(netem) => Some(&netem.link.name),
             Self::Up(up) => Some(&up.link.name),
             Self::NoConnectedRoute(absence) => Some(&absence.link.name),
             Self::Route(route) => route.link().map(|link| &link.name),
             Self::Neighbour(neighbour) => Some(&neighbour.link.name),
+        }
+    }
+
+    /// The link that must be up for this object to be, and with whose state the kernel takes it away:
+    /// `ip link set … down` flushes routes (`fib_disable_ip`), neighbours (`neigh_ifdown`, proxies and
+    /// permanent ones too) and IPv6 addresses (`addrconf_ifdown`). IPv4 addresses, bridge ports,
+    /// parameters and queueing disciplines stay.
+    pub fn needs_up(&self) -> Option<&IfName> {
+        match self {
+            Self::NoConnectedRoute(_) | Self::Route(_) | Self::Neighbour(_) => self.needs_link(),
+            Self::Address(address) if address.address.addr().is_ipv6() => self.needs_link(),
+            _ => None,
         }
     }
 
@@ -156,6 +176,7 @@ impl fmt::Display for Object {
             Self::Vxlan(vxlan) => vxlan.fmt(f),
             Self::Port(port) => port.fmt(f),
             Self::Address(address) => address.fmt(f),
+            Self::Qdisc(netem) => netem.fmt(f),
             Self::Up(up) => up.fmt(f),
             Self::NoConnectedRoute(absence) => absence.fmt(f),
             Self::Rule(rule) => rule.fmt(f),

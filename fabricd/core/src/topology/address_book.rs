@@ -141,16 +141,14 @@ impl AddressBook {
         self.subnets.get(&subnet)?.range_of(address)
     }
 
-    /// Addresses of the subnet that are taken.
-    pub fn taken(&self, subnet: SubnetIndex) -> u64 {
-        self.subnets.get(&subnet).map_or(0, |page| page.taken.len() as u64)
-    }
-
-    /// The same in `range`, or else outside of all ranges.
-    pub fn taken_in(&self, subnet: SubnetIndex, range: Option<Ipv4Net>) -> u64 {
-        self.subnets.get(&subnet).map_or(0, |page| {
-            page.taken.keys().filter(|address| page.range_of(**address) == range).count() as u64
-        })
+    /// How many addresses of the subnet are taken in each range, and outside of all of them.
+    pub fn taken(&self, subnet: SubnetIndex) -> BTreeMap<Option<Ipv4Net>, u64> {
+        let mut taken = BTreeMap::new();
+        let page = self.subnets.get(&subnet);
+        for (page, address) in page.into_iter().flat_map(|page| page.taken.keys().map(move |it| (page, it))) {
+            *taken.entry(page.range_of(*address)).or_default() += 1;
+        }
+        taken
     }
 
     /// Gives the lowest free address, outside of all ranges, to `owner`; `None` if the subnet is full.
@@ -243,7 +241,7 @@ mod tests {
         assert_eq!(book.take_in(AT, range, address(5), "x"), Ok(()));
         let given: Vec<_> = (0..4).map(|_| book.take_next_in(AT, range, "x")).collect();
         assert_eq!(given, [Some(address(4)), Some(address(6)), Some(address(7)), None]);
-        assert_eq!((book.taken_in(AT, range), book.taken_in(AT, None), book.taken(AT)), (4, 1, 5));
+        assert_eq!(book.taken(AT), [(None, 1), (range, 4)].into());
     }
 
     #[test]

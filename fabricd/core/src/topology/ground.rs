@@ -65,6 +65,13 @@ impl Ground<'_> {
         let drafts = complete.flat_map(|cluster| &cluster.drafts);
         drafts.flat_map(|draft| standing.keep_nodes(draft, &mut self.book)).collect()
     }
+
+    /// VMs, gateways, and nodes of the clusters that are complete.
+    pub fn ports(&self) -> u64 {
+        let complete = self.clusters.iter().filter(|cluster| cluster.complete);
+        let nodes: u64 = complete.flat_map(|it| &it.drafts).map(|draft| u64::from(draft.count)).sum();
+        nodes + (self.vm_drafts.len() + self.gateways.iter().flatten().count()) as u64
+    }
 }
 
 /// Without any VNet in the file, each cluster gets the one that AKS would make.

@@ -9,7 +9,6 @@ use super::{
     agent_pool::{Draft, Surroundings},
     network_profile::{self, Network},
     node::Nodes,
-    resolve::AZURE_VMS_MAX,
     standing::Course,
     unique::Names,
 };
@@ -175,13 +174,6 @@ impl<'a> Clusters<'a> {
 }
 
 impl Drafted<'_> {
-    /// The same, incomplete if it has more nodes than a lab may have.
-    pub fn without_excess(mut self) -> Self {
-        let wanted: u64 = self.drafts.iter().map(|draft| u64::from(draft.count)).sum();
-        self.complete &= wanted <= AZURE_VMS_MAX as u64;
-        self
-    }
-
     /// Makes the nodes.
     pub fn make(
         self,

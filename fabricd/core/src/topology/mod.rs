@@ -415,6 +415,15 @@ impl Topology {
         std::iter::once(home).chain(borrowers).collect()
     }
 
+    /// The subnet that the pods of the AKS node at `place` are in, if it is not the node's own.
+    pub fn pod_subnet(&self, place: &Place) -> Option<SubnetIndex> {
+        let Place::Node { name } = place else { return None };
+        self.managed_clusters.iter().find_map(|cluster| {
+            let node = cluster.nodes.iter().find(|node| node.name == *name)?;
+            cluster.agent_pools[node.pool].pod_subnet
+        })
+    }
+
     /// Whether the kernel of the VM or AKS node at `place` passes packets on.
     pub fn routes_packets(&self, place: &Place) -> bool {
         match place {

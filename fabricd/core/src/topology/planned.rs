@@ -1,6 +1,6 @@
 //! What a lab's node pools want, for the address planner.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use ipnet::Ipv4Net;
 
@@ -12,7 +12,7 @@ use super::{
     managed_cluster::{Drafted, Unpopulated},
     network_profile::POD_CIDR,
     pod_address::on_host_network,
-    resolve::{check_sizes, lab_name},
+    resolve::{AZURE_VMS_MAX, check_sizes, lab_name},
     route_table::ROUTES_MAX,
     scheduler,
     standing::Course,
@@ -47,13 +47,16 @@ fn try_plan(spec: &LabSpec, problems: &mut Vec<Problem>) -> Option<(String, Addr
     let ground = Ground::of(spec, name.as_str(), problems);
     let (standing, rollout, kept) = (Standing::default(), Rollout::default(), BTreeMap::new());
     let new = Course { standing: &standing, rollout: &rollout, kept: &kept };
-    // Pods are placed on nodes whose addresses mean nothing.
+    // Pods are placed on nodes whose addresses mean nothing; in a lab that is too large, on none.
+    let too_large = ground.ports() > AZURE_VMS_MAX as u64;
     let mut endless = AddressBook::endless(&ground.networks);
     let counted: Vec<Unpopulated> = ground
         .clusters
         .iter()
         .map(|cluster| {
-            cluster.clone().without_excess().make(&ground.networks, new, &mut endless, &mut vec![])
+            let mut cluster = cluster.clone();
+            cluster.complete &= !too_large;
+            cluster.make(&ground.networks, new, &mut endless, &mut vec![])
         })
         .collect();
     let pods = pods(spec, name.as_str(), &counted, new, problems);
@@ -127,12 +130,14 @@ impl Ground<'_> {
         }
         sources.values_mut().enumerate().for_each(|(index, place)| *place = index);
         subnets.values_mut().enumerate().for_each(|(index, place)| *place = index);
-        let supplies = sources.keys().map(|source| self.supply(*source, &sources)).collect();
+        let around = self.around(&subnets);
+        let supplies = sources.keys().map(|source| self.supply(*source, &sources, &around)).collect();
         let pool = |(cluster, number, draft): (&Drafted<'_>, usize, &Draft<'_>)| {
             let subnet = |at: Option<SubnetIndex>| at.and_then(|at| subnets.get(&at).copied());
             let shares = wants(cluster.index, draft);
             Pool {
                 cluster: cluster.index,
+                number,
                 name: format!("{}/{}", cluster.cluster.name, draft.name),
                 mode: draft.mode,
                 count: draft.count,
@@ -156,7 +161,7 @@ impl Ground<'_> {
         let whole = subnets.keys().map(|subnet| WholeSubnet {
             name: self.name(*subnet),
             address_prefix: self.prefix(*subnet),
-            others: self.others(*subnet, None, true).iter().map(|(_, amount)| amount).sum(),
+            others: around.whole.get(subnet).map_or(0, |others| others.told().iter().map(|(_, it)| it).sum()),
         });
         Demands {
             clusters: clusters.collect(),
@@ -177,22 +182,16 @@ impl Ground<'_> {
         self.numbered().map(|(cluster, _, draft)| (cluster, draft))
     }
 
-    fn supply(&self, source: Source, sources: &BTreeMap<Source, usize>) -> Supply {
+    fn supply(&self, source: Source, sources: &BTreeMap<Source, usize>, around: &Around) -> Supply {
         match source {
             Source::Subnet(subnet, range) => {
                 let prefix = self.prefix(subnet);
-                let is_static = |(_, draft): (&Drafted<'_>, &Draft<'_>)| {
-                    draft.mode == Mode::StaticBlock && draft.pod_subnet == Some(subnet)
-                };
-                let in_blocks = self.drafts().any(is_static);
+                let in_blocks = around.in_blocks.contains(&subnet);
                 let amount = |part: Ipv4Net| {
                     if in_blocks { whole_blocks(prefix, part) } else { usable_in(prefix, part) }
                 };
-                let ranges = sources.keys().filter_map(|source| match source {
-                    Source::Subnet(other, range) if *other == subnet => *range,
-                    _ => None,
-                });
-                let in_ranges = range.map_or_else(|| ranges.map(amount).sum(), |_| 0);
+                let in_ranges =
+                    if range.is_some() { 0 } else { ranges_of(source, sources).map(amount).sum() };
                 let name = self.name(subnet);
                 Supply {
                     name: range.map_or(name.clone(), |_| format!("{name} (range)")),
@@ -204,18 +203,15 @@ impl Ground<'_> {
                         None => amount(prefix).saturating_sub(in_ranges),
                     },
                     in_ranges,
-                    others: self.others(subnet, range, false),
+                    others: around.others.get(&source).map(Others::told).unwrap_or_default(),
                 }
             }
             Source::PodCidr(cluster, range) => {
                 let Drafted { network, cluster: written, .. } = &self.clusters[cluster];
                 let pod_cidr = network.pod_cidr.unwrap_or(POD_CIDR);
                 let blocks = |net: Ipv4Net| size(net) >> (32 - POD_CIDR_PREFIX);
-                let ranges = sources.keys().filter_map(|source| match source {
-                    Source::PodCidr(other, range) if *other == cluster => *range,
-                    _ => None,
-                });
-                let in_ranges = range.map_or_else(|| ranges.map(blocks).sum(), |_| 0);
+                let in_ranges =
+                    if range.is_some() { 0 } else { ranges_of(source, sources).map(blocks).sum() };
                 let name = format!("{} podCidr", written.name);
                 Supply {
                     name: range.map_or(name.clone(), |_| format!("{name} (range)")),
@@ -239,25 +235,26 @@ impl Ground<'_> {
         }
     }
 
-    /// What is in the subnet and no node: in `range`, outside of all ranges, or `everywhere`.
-    fn others(&self, subnet: SubnetIndex, range: Option<Ipv4Net>, everywhere: bool) -> Vec<(String, u64)> {
-        let mut vms = 0;
-        let mut pinned = 0;
-        for vm in self.vm_drafts.iter().filter(|vm| vm.subnet == subnet) {
-            let here = match vm.address {
-                Some(address) => self.book.range_of(subnet, address) == range,
-                None => range.is_none(),
-            };
-            if here || everywhere {
-                vms += 1;
-                pinned += u64::from(vm.address.is_some());
+    fn around(&self, subnets: &BTreeMap<SubnetIndex, usize>) -> Around {
+        let mut around = Around::default();
+        for (_, draft) in self.drafts().filter(|(_, draft)| draft.mode == Mode::StaticBlock) {
+            around.in_blocks.extend(draft.pod_subnet);
+        }
+        for subnet in subnets.keys() {
+            for (range, taken) in self.book.taken(*subnet) {
+                around.others.entry(Source::Subnet(*subnet, range)).or_default().taken += taken;
+                around.whole.entry(*subnet).or_default().taken += taken;
             }
         }
-        let taken = if everywhere { self.book.taken(subnet) } else { self.book.taken_in(subnet, range) };
-        let plural = if vms == 1 { "" } else { "s" };
-        let gateways = taken.saturating_sub(pinned);
-        let all = [(format!("{vms} VM{plural}"), vms), ("gateways".to_owned(), gateways)];
-        all.into_iter().filter(|(_, amount)| *amount > 0).collect()
+        for vm in &self.vm_drafts {
+            let range = vm.address.and_then(|address| self.book.range_of(vm.subnet, address));
+            let part = around.others.entry(Source::Subnet(vm.subnet, range)).or_default();
+            for others in [part, around.whole.entry(vm.subnet).or_default()] {
+                others.vms += 1;
+                others.pinned_vms += u64::from(vm.address.is_some());
+            }
+        }
+        around
     }
 
     fn prefix(&self, subnet: SubnetIndex) -> Ipv4Net {
@@ -268,6 +265,45 @@ impl Ground<'_> {
         let network = &self.networks[subnet.virtual_network];
         format!("{}/{}", network.name, network.subnets[subnet.subnet].name)
     }
+}
+
+/// What is in subnets beside nodes.
+#[derive(Default)]
+struct Around {
+    /// Subnets of which nodes get blocks.
+    in_blocks: BTreeSet<SubnetIndex>,
+    /// By range, and outside of all of them.
+    others: BTreeMap<Source, Others>,
+    /// In whole subnets.
+    whole: BTreeMap<SubnetIndex, Others>,
+}
+
+/// VMs and gateways.
+#[derive(Default)]
+struct Others {
+    vms: u64,
+    /// Those whose addresses are in writing, and so among those that are taken.
+    pinned_vms: u64,
+    taken: u64,
+}
+
+impl Others {
+    fn told(&self) -> Vec<(String, u64)> {
+        let plural = if self.vms == 1 { "" } else { "s" };
+        let gateways = self.taken.saturating_sub(self.pinned_vms);
+        let all = [(format!("{} VM{plural}", self.vms), self.vms), ("gateways".to_owned(), gateways)];
+        all.into_iter().filter(|(_, amount)| *amount > 0).collect()
+    }
+}
+
+/// The ranges of a whole subnet or pod CIDR that pools have.
+fn ranges_of(whole: Source, sources: &BTreeMap<Source, usize>) -> impl Iterator<Item = Ipv4Net> {
+    let range = move |source: &Source| match (whole, *source) {
+        (Source::Subnet(whole, _), Source::Subnet(subnet, range)) => (whole == subnet).then_some(range),
+        (Source::PodCidr(whole, _), Source::PodCidr(cluster, range)) => (whole == cluster).then_some(range),
+        _ => None,
+    };
+    sources.range(whole..).map_while(move |(source, _)| range(source)).flatten()
 }
 
 /// What each node of a pool takes, and where.

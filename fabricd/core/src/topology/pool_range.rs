@@ -1,6 +1,6 @@
 //! Address ranges that the lab file gives to a node pool: for its nodes and for its pods.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, net::Ipv4Addr};
 
 use ipnet::Ipv4Net;
 
@@ -80,7 +80,8 @@ fn inside(
 
 /// Keeps the ranges of all pools apart, and keeps everything else out of them.
 pub(super) fn keep(clusters: &[Drafted<'_>], book: &mut AddressBook, problems: &mut Vec<Problem>) {
-    let mut kept: BTreeMap<Whole, Vec<(Ipv4Net, Span, &str)>> = BTreeMap::new();
+    // Those of one whole do not overlap, so only its neighbours can overlap a new one.
+    let mut kept: BTreeMap<(Whole, Ipv4Addr), (Ipv4Net, &str)> = BTreeMap::new();
     for (index, cluster) in clusters.iter().enumerate() {
         for draft in &cluster.drafts {
             let pods_of = match draft.mode {
@@ -95,13 +96,16 @@ pub(super) fn keep(clusters: &[Drafted<'_>], book: &mut AddressBook, problems: &
             for (key, whole, range) in ranges {
                 let (Some(whole), Some(range)) = (whole, range) else { continue };
                 let span = draft.at.key(key).span();
-                let others = kept.entry(whole).or_default();
-                if let Some((other, _, pool)) = others.iter().find(|(other, ..)| overlap(*other, range)) {
+                let before = kept.range(..=(whole, range.network())).next_back();
+                let behind = kept.range((whole, range.network())..).next();
+                let mut neighbours = before.into_iter().chain(behind);
+                let other = neighbours.find(|((of, _), (other, _))| *of == whole && overlap(*other, range));
+                if let Some((_, (other, pool))) = other {
                     let message = format!("{range} overlaps {other} of the node pool `{pool}`");
                     problems.push(Problem::new(span, message).help("give each a range of its own"));
                     continue;
                 }
-                others.push((range, span, &draft.name));
+                kept.insert((whole, range.network()), (range, &draft.name));
                 if let Whole::Subnet(subnet) = whole {
                     book.keep(subnet, range);
                 }

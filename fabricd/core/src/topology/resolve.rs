@@ -60,6 +60,10 @@ fn try_resolve(
     for cluster in &mut ground.clusters {
         cluster.complete &= node::limits(cluster, problems);
     }
+    // Before nodes are made: there could be very many.
+    if !check_ports(spec, ground.ports(), problems) {
+        ground.clusters.iter_mut().for_each(|cluster| cluster.complete = false);
+    }
     let demands = ground.demands(&[]);
     shortage::tell(&demands, &mut ground.clusters, problems);
     let kept = ground.keep(standing);
@@ -77,7 +81,7 @@ fn try_resolve(
         virtual_machine::settle(vm_drafts, &networks, is_node, &pod_subnets, &mut book, problems);
     let gateways: Vec<_> = gateways.into_iter().flatten().collect();
     peering::check_gateways(spec, &networks, &gateways, problems);
-    check_ports(spec, virtual_machines.len() + node_names.len() + gateways.len(), problems);
+    check_ports(spec, (virtual_machines.len() + node_names.len() + gateways.len()) as u64, problems);
 
     let managed_clusters =
         populate(spec, (lab, name.as_ref()), clusters, course, (&networks, &mut book), problems);
@@ -163,13 +167,15 @@ fn check_pod_subnets(
     }
 }
 
-fn check_ports(spec: &LabSpec, ports: usize, problems: &mut Vec<Problem>) {
-    if ports > AZURE_VMS_MAX {
-        let message = format!("{ports} VMs, nodes and gateways; a lab has at most {AZURE_VMS_MAX}");
-        let span = spec.lab.at().key("kind").span();
-        let help = "each is a port of one Linux bridge, and a bridge has 1,023";
-        problems.push(Problem::new(span, message).help(help));
+/// Whether all VMs, nodes and gateways can be ports of one bridge.
+fn check_ports(spec: &LabSpec, ports: u64, problems: &mut Vec<Problem>) -> bool {
+    if ports <= AZURE_VMS_MAX as u64 {
+        return true;
     }
+    let message = format!("{ports} VMs, nodes and gateways; a lab has at most {AZURE_VMS_MAX}");
+    let help = "each is a port of one Linux bridge, and a bridge has 1,023";
+    problems.push(Problem::new(spec.lab.at().key("kind").span(), message).help(help));
+    false
 }
 
 /// Places the pods, and gives them addresses.

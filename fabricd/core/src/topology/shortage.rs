@@ -6,17 +6,19 @@ use crate::{
         Demands, Each, Mode, Pool, Shortage, Supply, SupplyKind, Unit,
         formula::{BLOCK, smallest_block_subnet, smallest_pod_cidr, smallest_range, smallest_subnet},
     },
-    spec::{problem::Problem, tree::At},
+    spec::{limits::DIAGNOSTICS_MAX, problem::Problem, tree::At},
 };
 
 /// Tells the shortages of the clusters that are complete, which they are not any more then.
 pub(super) fn tell(demands: &Demands, clusters: &mut [Drafted<'_>], problems: &mut Vec<Problem>) {
     for shortage in demands.shortages() {
         let pool = &demands.pools[shortage.pool];
-        let first = demands.pools.iter().position(|other| other.cluster == pool.cluster).unwrap_or_default();
         let cluster = &mut clusters[pool.cluster];
         cluster.complete = false;
-        let draft = &cluster.drafts[shortage.pool - first];
+        if problems.len() > DIAGNOSTICS_MAX {
+            continue;
+        }
+        let draft = &cluster.drafts[pool.number];
         let supply = &demands.supplies[shortage.share.supply];
         let at = place(cluster.at, draft.at, supply, shortage.share.each);
         let message = format!(

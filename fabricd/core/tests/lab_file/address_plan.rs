@@ -94,6 +94,32 @@ fn a_lab_with_other_mistakes_is_not_planned() {
     assert_eq!(plan(&huge).supplies[0].takers[0].takes.now, 4_294_967_295 * 31);
 }
 
+/// Ten thousand pools, each with a range: nothing compares all with all.
+#[test]
+fn many_pools_are_planned() {
+    let mut text = format!(
+        "{HEAD}virtualNetworks:\n- {{name: net, addressPrefixes: [10.224.0.0/12], subnets: [\
+         {{name: s, addressPrefix: 10.224.0.0/12}}]}}\nmanagedClusters:\n"
+    );
+    for cluster in 0..100 {
+        let _ = writeln!(
+            text,
+            "- name: c{cluster}\n  networkProfile: {{networkPlugin: azure}}\n  agentPoolProfiles:"
+        );
+        for pool in 0..100 {
+            let range = format!("10.{}.{cluster}.{}/30", 224 + pool / 50, 4 * (pool % 50));
+            let _ = writeln!(
+                text,
+                "  - {{name: p{pool}, vnetSubnet: net/s, nodeAddressRange: {range}, scaleSet: s{cluster}-{pool}}}"
+            );
+        }
+    }
+    let plan = plan(&text);
+    assert_eq!(plan.supplies.len(), 10_001);
+    assert_eq!(plan.supplies[0].takers.iter().map(|taker| taker.takes.now).sum::<u64>(), 10_000 * 3 * 30);
+    assert!(mistakes(&text).contains("30000 VMs, nodes and gateways"));
+}
+
 /// Whether the lab fits as far as AKS looks: pods' subnets and routes for the nodes that there are, all else
 /// for the autoscaler's maximum.
 fn fits(plan: &AddressPlan) -> bool {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use fabric_core::spec::load;
+use fabric_core::spec::{load, plan_addresses};
 use proptest::prelude::*;
 
 use crate::text::source;
@@ -11,6 +11,9 @@ const LABS: [&str; 2] = [include_str!("../../../../labs/kubenet/lab.yaml"), incl
 
 /// Never panics, says the same twice, and marks what is there.
 fn check(text: &str) {
+    let plan = || plan_addresses(&source(text));
+    assert_eq!(plan(), plan());
+    assert!(plan().is_ok() || load(&source(text)).is_err(), "what can be made can be planned");
     match (load(&source(text)), load(&source(text))) {
         (Ok(first), Ok(second)) => {
             assert_eq!(format!("{first:?}"), format!("{second:?}"));

@@ -15,7 +15,7 @@ use crate::{
     isolation::exit_now,
     linux::in_new_namespace,
     namespace::Namespace,
-    netlink::{Batch, Request, Socket, link},
+    netlink::{Batch, Request, Socket, link, qdisc},
     ruleset::Loaders,
 };
 
@@ -28,6 +28,7 @@ pub(super) fn checks() -> Vec<Check> {
         rules("nft rules", &loaders, Program::Nft, NFT),
         rules("iptables rules", &loaders, Program::Iptables, IPTABLES),
         bridge_netfilter(),
+        netem(),
         ipv6(),
     ]
 }
@@ -168,6 +169,17 @@ fn bridge_netfilter() -> Check {
             NAME,
             "not loaded: packets between pods of one kubenet node do not pass iptables",
             "modprobe br_netfilter",
+        ),
+    }
+}
+
+fn netem() -> Check {
+    match in_new_namespace(|| Ok(qdisc::is_there())) {
+        Ok(true) => Check::ok("netem", "can be made"),
+        _ => Check::warning(
+            "netem",
+            "not there: `fabctl link set` cannot delay, lose or hold back packets",
+            "modprobe sch_netem, or a kernel with CONFIG_NET_SCH_NETEM",
         ),
     }
 }

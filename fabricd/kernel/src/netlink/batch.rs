@@ -13,6 +13,12 @@ pub(crate) struct Refusal {
     sentence: Option<String>,
 }
 
+impl Refusal {
+    pub(super) fn errno(&self) -> i32 {
+        self.errno
+    }
+}
+
 impl std::error::Error for Refusal {}
 
 impl fmt::Display for Refusal {

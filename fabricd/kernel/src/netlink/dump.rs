@@ -67,6 +67,6 @@ impl Socket {
     }
 }
 
-fn unreadable(error: impl std::fmt::Display) -> io::Error {
+pub(super) fn unreadable(error: impl std::fmt::Display) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, format!("netlink answer not understood: {error}"))
 }

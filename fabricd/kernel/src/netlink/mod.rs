@@ -5,6 +5,7 @@
 //! answer is an error after [`socket::PATIENCE`].
 
 pub(crate) mod address;
+mod ask;
 mod batch;
 pub(crate) mod connected_route;
 mod dump;
@@ -12,6 +13,7 @@ pub(crate) mod generation;
 pub(crate) mod link;
 pub(crate) mod neighbour;
 pub(crate) mod nsid;
+pub(crate) mod qdisc;
 pub(crate) mod route;
 pub(crate) mod rule;
 mod socket;

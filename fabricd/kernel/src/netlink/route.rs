@@ -1,6 +1,6 @@
 //! Routes.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 
 use fabric_core::{
     name::IfName,
@@ -73,6 +73,28 @@ pub(crate) fn question() -> RouteNetlinkMessage {
     RouteNetlinkMessage::GetRoute(RouteMessage::default())
 }
 
+/// Asks which route a packet takes that comes in by the link of index `input`. No packet is sent.
+pub(crate) fn decision(input: u32, source: Ipv4Addr, destination: Ipv4Addr) -> RouteNetlinkMessage {
+    let mut message = RouteMessage::default();
+    message.header.address_family = AddressFamily::Inet;
+    message.header.destination_prefix_length = 32;
+    message.header.source_prefix_length = 32;
+    // The route as it stands in its table, and which table that is, not what the kernel makes of it for this
+    // packet.
+    message.header.flags = RouteFlags::FibMatch | RouteFlags::LookupTable;
+    message.attributes = vec![
+        RouteAttribute::Destination(RouteAddress::Inet(destination)),
+        RouteAttribute::Source(RouteAddress::Inet(source)),
+        RouteAttribute::Iif(input),
+    ];
+    RouteNetlinkMessage::GetRoute(message)
+}
+
+/// Whether it leads to the place itself.
+pub(crate) fn is_local(message: &RouteMessage) -> bool {
+    matches!(message.header.kind, RouteType::Local | RouteType::Broadcast)
+}
+
 /// Reads a route back. `None` for the kernel's own: connected, local, link-local and multicast
 /// routes, and what it remembers of single destinations.
 ///
@@ -80,14 +102,29 @@ pub(crate) fn question() -> RouteNetlinkMessage {
 /// route of the same identity. It is reported as a blackhole of protocol 0, which no blueprint has:
 /// so it is seen as a difference, and replaced.
 pub(crate) fn read(message: RouteMessage, link_name: impl Fn(u32) -> Option<IfName>) -> Option<Route> {
+    let header = &message.header;
+    if matches!(header.protocol, RouteProtocol::Kernel | RouteProtocol::IcmpRedirect) {
+        return None;
+    }
+    let route = read_any(message, link_name)?;
+    let destination = route.destination.addr();
+    (!destination.is_multicast() && !address::is_link_local(destination)).then_some(route)
+}
+
+/// Reads an IPv4 route back as [`read`] does, whoever made it: connected ones too.
+pub(crate) fn read_any_v4(message: RouteMessage, link_name: impl Fn(u32) -> Option<IfName>) -> Option<Route> {
+    let v4 = message.header.address_family == AddressFamily::Inet;
+    if v4 { read_any(message, link_name) } else { None }
+}
+
+fn read_any(message: RouteMessage, link_name: impl Fn(u32) -> Option<IfName>) -> Option<Route> {
     let RouteMessage { header, attributes, .. } = message;
     let any: IpAddr = match header.address_family {
         AddressFamily::Inet => std::net::Ipv4Addr::UNSPECIFIED.into(),
         AddressFamily::Inet6 => std::net::Ipv6Addr::UNSPECIFIED.into(),
         _ => return None,
     };
-    let own = matches!(header.protocol, RouteProtocol::Kernel | RouteProtocol::IcmpRedirect)
-        || matches!(header.kind, RouteType::Local | RouteType::Broadcast | RouteType::Anycast)
+    let own = matches!(header.kind, RouteType::Local | RouteType::Broadcast | RouteType::Anycast)
         || header.flags.contains(RouteFlags::Cloned);
     if own || header.tos != 0 || header.source_prefix_length != 0 {
         return None;
@@ -110,7 +147,7 @@ pub(crate) fn read(message: RouteMessage, link_name: impl Fn(u32) -> Option<IfNa
             _ => {}
         }
     }
-    if table == LOCAL_TABLE || destination.is_multicast() || address::is_link_local(destination) {
+    if table == LOCAL_TABLE {
         return None;
     }
     let destination = IpNet::new(destination, header.destination_prefix_length).ok()?;

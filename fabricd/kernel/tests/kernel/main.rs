@@ -10,8 +10,10 @@ mod objects;
 mod ordinary_user;
 mod packets;
 mod processes;
+mod routing;
 mod scale;
 
+use fabric_core::kernel::Kernel;
 use libtest_mimic::{Arguments, Failed, Trial};
 
 fn main() {
@@ -26,13 +28,24 @@ fn main() {
         objects::trials(),
         differences::trials(),
         packets::trials(),
+        routing::trials(),
         processes::trials(),
         isolation::trials(),
         doctor::trials(),
         scale::trials(),
         ordinary_user::trials(),
     ];
-    libtest_mimic::run(&arguments, trials.into_iter().flatten().collect()).exit();
+    let trials = trials.into_iter().flatten().map(unless_impossible).collect();
+    libtest_mimic::run(&arguments, trials).exit();
+}
+
+/// Skips, aloud, what this machine's kernel cannot do.
+fn unless_impossible(trial: Trial) -> Trial {
+    let impossible = trial.name() == objects::NEEDS_NETEM && !lab::kernel().machine().netem;
+    if impossible {
+        eprintln!("skipped: {}: this kernel has no netem (CONFIG_NET_SCH_NETEM)", trial.name());
+    }
+    trial.with_ignored_flag(impossible)
 }
 
 /// Tests by the names of their functions.

@@ -116,9 +116,11 @@ fn check(topology: &Topology) {
 
 #[test]
 fn nothing_overlaps_in_any_lab() {
-    insta::glob!("../../../../../labs", "*/lab.yaml", |path| {
-        check(&topology(&std::fs::read_to_string(path).unwrap()));
-    });
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../labs");
+    let labs = std::fs::read_dir(folder).unwrap().map(|lab| lab.unwrap().path().join("lab.yaml"));
+    let texts: Vec<String> = labs.filter_map(|lab| std::fs::read_to_string(lab).ok()).collect();
+    assert!(texts.len() > 10, "{}", texts.len());
+    texts.iter().for_each(|text| check(&topology(text)));
 }
 
 #[test]

@@ -49,7 +49,7 @@ fn nodes_and_pods_look_as_in_kubectl() {
       }
     }
     "#);
-    let pod = &list(&topology(), Kind::Pods, Some("default"), Some("a"))[0].object;
+    let pod = &list(&topology(), &Faults::default(), Kind::Pods, Some("default"), Some("a"))[0].object;
     insta::assert_snapshot!(serde_json::to_string_pretty(pod).unwrap(), @r#"
     {
       "apiVersion": "v1",

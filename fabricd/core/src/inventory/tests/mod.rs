@@ -1,6 +1,7 @@
 //! One small lab, listed.
 
 mod azure;
+mod faults;
 mod fixture;
 mod kubernetes;
 
@@ -10,14 +11,14 @@ use self::fixture::topology;
 use super::*;
 
 fn show(kind: Kind) -> String {
-    let found = list(&topology(), kind, None, None);
+    let found = list(&topology(), &Faults::default(), kind, None, None);
     let objects: Vec<_> =
         found.iter().map(|one| serde_json::to_string_pretty(&one.object).unwrap()).collect();
     objects.join("\n")
 }
 
 fn names(kind: &str, namespace: Option<&str>, name: Option<&str>) -> String {
-    let found = list(&topology(), kind.parse().unwrap(), namespace, name);
+    let found = list(&topology(), &Faults::default(), kind.parse().unwrap(), namespace, name);
     let name = |one: Resource| match one.namespace {
         Some(namespace) => format!("{namespace}:{}", one.name),
         None => one.name,
@@ -40,7 +41,7 @@ fn objects_are_sorted_and_found_by_name_and_namespace() {
 
 #[test]
 fn all_shows_each_object_once_and_it_says_what_it_is() {
-    let all = list(&topology(), Kind::All, Some("default"), None);
+    let all = list(&topology(), &Faults::default(), Kind::All, Some("default"), None);
     let kinds = all.iter().map(|resource| {
         let object = &resource.object;
         let type_name = object.get("kind").or(object.get("type")).and_then(Value::as_str).unwrap();
@@ -59,7 +60,9 @@ fn all_shows_each_object_once_and_it_says_what_it_is() {
     pod/b
     ");
     for kind in Kind::every() {
-        for resource in list(&topology(), kind, None, None).iter().filter(|_| kind != Kind::All) {
+        for resource in
+            list(&topology(), &Faults::default(), kind, None, None).iter().filter(|_| kind != Kind::All)
+        {
             let own = [&resource.object["kind"], &resource.object["type"]];
             assert!(own.contains(&&Value::from(kind.type_name())), "{kind}");
         }
@@ -73,7 +76,7 @@ fn with_several_clusters_an_object_says_whose_it_is() {
     second.name = "blue".into();
     topology.managed_clusters.push(second);
     for kind in [Kind::Nodes, Kind::Pods, Kind::Deployments, Kind::Namespaces] {
-        let found = list(&topology, kind, None, None);
+        let found = list(&topology, &Faults::default(), kind, None, None);
         let clusters =
             found.iter().filter_map(|one| one.object["metadata"]["annotations"]["fabricd/cluster"].as_str());
         assert_eq!(clusters.filter(|name| *name == "blue").count(), found.len() / 2, "{kind}");

@@ -1,0 +1,64 @@
+//! What a lab shall become: its files, what they mean, and what that needs in the kernel.
+
+use std::sync::Arc;
+
+use fabric_core::{
+    blueprint::{self, Blueprint},
+    fault::Faults,
+    kernel::Machine,
+    spec::Source,
+    topology::{Standing, Topology},
+};
+
+use super::{Lab, OpenPlaces};
+use crate::ledger::Design;
+
+/// What a lab shall become.
+pub(super) struct Goal {
+    pub sources: Vec<Source>,
+    pub topology: Arc<Topology>,
+    pub faults: Faults,
+    pub blueprint: Arc<Blueprint>,
+    pub owned: Arc<Blueprint>,
+}
+
+impl Goal {
+    /// What files that were resolved to `topology` ask for, with those of `faults` that are still of something.
+    pub fn new(sources: Vec<Source>, topology: Arc<Topology>, faults: Faults, machine: Machine) -> Self {
+        let whole = blueprint::draw(&topology, machine);
+        let faults = faults.kept(&whole);
+        let (blueprint, owned) = if faults.is_empty() {
+            let whole = Arc::new(whole);
+            (whole.clone(), whole)
+        } else {
+            let mut faulty = whole.clone();
+            faults.act_on(&mut faulty);
+            let owned = Faults::owned(&faulty, whole);
+            (Arc::new(faulty), Arc::new(owned))
+        };
+        Self { sources, topology, faults, blueprint, owned }
+    }
+
+    /// What it is made from.
+    pub fn design(&self) -> Design {
+        let standing = Standing::of(&self.topology);
+        Design { sources: self.sources.clone(), standing, faults: self.faults.clone() }
+    }
+
+    /// The lab that it has become.
+    pub fn reached(self, generation: u64, open_places: OpenPlaces) -> Lab {
+        let Self { sources, topology, faults, blueprint, owned } = self;
+        Lab { generation, sources, topology, faults, blueprint, owned, open_places }
+    }
+
+    /// What the lab is already.
+    pub fn of(lab: &Lab) -> Self {
+        Self {
+            sources: lab.sources.clone(),
+            topology: lab.topology.clone(),
+            faults: lab.faults.clone(),
+            blueprint: lab.blueprint.clone(),
+            owned: lab.owned.clone(),
+        }
+    }
+}

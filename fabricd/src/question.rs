@@ -1,0 +1,86 @@
+//! Questions about a running lab that its kernel answers. They do not pass through a lab's owner.
+
+use fabric_core::{
+    effective_routes::{
+        next_hop::{self, Answer, NoDestination},
+        read_back::{Reader, Row},
+    },
+    kernel::{Kernel, KernelError},
+    target::{self, BehindNic, TargetError},
+};
+
+use crate::lab::Lab;
+
+/// Why a question has no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum QuestionError {
+    /// The target means nothing, or has no NIC.
+    #[error(transparent)]
+    Target(#[from] TargetError),
+    /// The destination is none.
+    #[error(transparent)]
+    Destination(#[from] NoDestination),
+    /// The kernel did not answer.
+    #[error(transparent)]
+    Kernel(#[from] KernelError),
+}
+
+/// The effective routes of one NIC.
+pub struct EffectiveRoutes {
+    /// The NIC's name.
+    pub network_interface: String,
+    /// As the kernel has them.
+    pub rows: Vec<Row>,
+    /// What a person should know besides.
+    pub notes: Vec<String>,
+}
+
+/// Reads the effective routes of the NIC that `target` is behind. Blocking.
+///
+/// # Errors
+/// If there is no such NIC, or the kernel does not answer.
+pub fn effective_routes(
+    kernel: &impl Kernel,
+    lab: &Lab,
+    namespace: &str,
+    target: &str,
+) -> Result<EffectiveRoutes, QuestionError> {
+    let behind = target::network_interface(&lab.topology, namespace, target)?;
+    let reader = Reader::new(&lab.topology, &lab.blueprint, &behind);
+    let routing = kernel.routing(&lab.topology.lab, reader.host(), &[])?;
+    Ok(EffectiveRoutes {
+        network_interface: behind.vm.to_owned(),
+        rows: reader.rows(&routing.routes),
+        notes: node_of_the_pod(&reader, &behind, "these are the routes").into_iter().collect(),
+    })
+}
+
+/// Asks where a packet from `source` to `destination`, a target or an address, goes. Blocking.
+///
+/// # Errors
+/// If one of them means nothing, `source` has no NIC, or the kernel does not answer.
+pub fn next_hop(
+    kernel: &impl Kernel,
+    lab: &Lab,
+    namespace: &str,
+    source: &str,
+    destination: &str,
+) -> Result<Answer, QuestionError> {
+    let behind = target::network_interface(&lab.topology, namespace, source)?;
+    let destination = target::address(&lab.topology, namespace, destination)?;
+    let packet = next_hop::packet(&behind, destination)?;
+    let reader = Reader::new(&lab.topology, &lab.blueprint, &behind);
+    let routing = kernel.routing(&lab.topology.lab, reader.host(), std::slice::from_ref(&packet))?;
+    let mut answer = next_hop::next_hop(&reader, &behind, &routing, &packet);
+    answer.notes.splice(0..0, node_of_the_pod(&reader, &behind, "this is the next hop"));
+    Ok(answer)
+}
+
+fn node_of_the_pod(reader: &Reader<'_>, behind: &BehindNic<'_>, this: &str) -> Option<String> {
+    let name = &behind.pod?.name;
+    let of = reader.pod_subnet().map_or_else(
+        || "that node's NIC".to_owned(),
+        |subnet| format!("its pods' subnet {subnet}, which has a route table of its own"),
+    );
+    Some(format!("pod {name} is on node {}; {this} of {of}", behind.vm))
+}
