@@ -80,7 +80,7 @@ fn node_of_the_pod(reader: &Reader<'_>, behind: &BehindNic<'_>, this: &str) -> O
     let name = &behind.pod?.name;
     let of = reader.pod_subnet().map_or_else(
         || "that node's NIC".to_owned(),
-        |subnet| format!("its pods' subnet {subnet}, which has a route table of its own"),
+        |subnet| format!("its pods' subnet {subnet}, which has routes of its own"),
     );
     Some(format!("pod {name} is on node {}; {this} of {of}", behind.vm))
 }

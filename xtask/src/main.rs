@@ -18,18 +18,20 @@ Usage: cargo xtask TASK
 Tasks:
   demo      Build, make the kubenet lab, ping and capture in it, take it away again
   test      Everything that must hold: format, lints, docs, tests, labs end to end
-  bench     Time labs against the bare kernel, a script of ip commands and Mininet
+  bench     Time labs against the bare kernel, a script of ip commands and Mininet;
+            `bench SECTION …` only case-study, mininet, kubenet, modes, changes
   schema    Write docs/lab.schema.json anew
 ";
 
 fn main() -> ExitCode {
-    let mut arguments = std::env::args().skip(1);
-    let result = match (arguments.next().as_deref(), arguments.next()) {
-        (Some("demo"), None) => demo::demo(),
-        (Some("test"), None) => test::test(),
-        (Some("bench"), None) => bench::bench(),
-        (Some("schema"), None) => test::schema(),
-        (Some("help" | "--help" | "-h"), _) => {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let result = match words[..] {
+        ["demo"] => demo::demo(),
+        ["test"] => test::test(),
+        ["bench", ..] if !words.iter().any(|word| word.starts_with('-')) => bench::bench(&arguments[1..]),
+        ["schema"] => test::schema(),
+        ["help" | "--help" | "-h", ..] => {
             print!("{HELP}");
             return ExitCode::SUCCESS;
         }

@@ -14,7 +14,7 @@ use crate::{
 /// Compare what the kernel has with what the lab should be
 ///
 /// Names what somebody changed by hand: a route that is gone, a link that is down, a rule set that was loaded
-/// anew. What a learner adds without touching what is there is no difference. The exit code is 0 if nothing
+/// anew or changed. A link or route that a learner adds is no difference. The exit code is 0 if nothing
 /// differs or all was mended, and 1 if something differs.
 #[derive(Debug, Args)]
 #[command(after_long_help = "\
@@ -73,6 +73,8 @@ impl Verify {
 fn difference(line: &str) -> Option<Difference<'_>> {
     let (sign, rest) = line.split_once(' ')?;
     let what = match sign {
+        // A rule set is seen as a whole: what is not the one that was loaded counts as none.
+        "+" if rest.contains(" rules, ") => "changed",
         "+" => "missing",
         "~" => "changed",
         _ => "left over",

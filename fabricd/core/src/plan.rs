@@ -189,8 +189,8 @@ pub fn between(observed: &Observed, owned: &Blueprint, wanted: &Blueprint) -> Pl
                 || object.needs_up().is_some_and(|link| goes_down(place, have, link, owned, wanted));
             let peer_goes = is_link_to_a_lost_place(object, wanted);
             let kept = want.get(key).is_some_and(|part| !must_be_remade(object, &part.object));
-            let ours = owned.has(place, key) || wanted.has(place, key);
-            if peer_goes || (!kept && ours && !taken_with_its_link) {
+            let ours = || owned.has(place, key) || wanted.has(place, key);
+            if peer_goes || (!kept && !taken_with_its_link && ours()) {
                 let cause = owned.cause(place, key);
                 add(WaveKind::Remove, place, Step { action: Action::Remove, object: object.clone(), cause });
             }
@@ -243,9 +243,9 @@ fn lost_links<'a>(
     for (place, have) in &observed.places {
         for (key, object) in have {
             let Key::Link(name) = key else { continue };
-            let ours = owned.has(place, key) || wanted.has(place, key);
+            let ours = || owned.has(place, key) || wanted.has(place, key);
             let kept = wanted.get(place, key).is_some_and(|part| !must_be_remade(object, &part.object));
-            if is_link_to_a_lost_place(object, wanted) || (ours && !kept) {
+            if is_link_to_a_lost_place(object, wanted) || (!kept && ours()) {
                 lost.insert((place, name));
                 if let Object::Veth(veth) = object {
                     lost.insert((&veth.peer.place, &veth.peer.link.name));

@@ -14,7 +14,7 @@ use std::{
 use fabric_core::{
     kernel::StepError,
     name::LabName,
-    object::{Bridge, Object, Ruleset, Veth, Vxlan},
+    object::{Bridge, Neighbour, Object, Ruleset, Veth, Vxlan},
     place::Place,
     plan::{Action, Job, Step, Wave, WaveKind},
 };
@@ -26,12 +26,12 @@ use crate::{
         Batch, Refused, Request, Socket, address, connected_route, generation, link, neighbour, qdisc, route,
         rule,
     },
-    sysctl,
+    sysctl::Parameters,
 };
 
 /// Jobs at a time for each core in the wave that loads rules: a program that does mostly waits for the
 /// kernel to let go of its sockets (an RCU grace period, some 10 ms on a busy machine).
-const RULES_A_CORE: usize = 8;
+const RULES_A_CORE: usize = 12;
 
 /// Does all jobs of the wave, as many at a time as there are cores, or more where they wait.
 pub(crate) fn wave(
@@ -77,6 +77,7 @@ struct Worker<'a> {
     name: String,
     /// The namespace that the thread is in; `None` until the first step needs it.
     inside: Option<Namespace>,
+    parameters: Option<Parameters<'a>>,
     socket: Option<Socket>,
     batch: Batch,
     /// The far ends of veth pairs, open until their messages are sent.
@@ -96,6 +97,7 @@ impl<'a> Worker<'a> {
             job,
             name,
             inside: None,
+            parameters: None,
             socket: None,
             batch,
             peers,
@@ -138,8 +140,9 @@ impl<'a> Worker<'a> {
         use Action::{Create, Remove, Replace};
         match (&step.object, step.action) {
             (Object::Namespace, Create | Replace) => {
-                self.kernel.memory.forget(&self.name);
-                self.inside = Some(namespace::create(&self.kernel.directory.join(&self.name))?);
+                let namespace = namespace::create(&self.kernel.directory.join(&self.name))?;
+                self.kernel.memory.begin(&self.job.place, &self.name, namespace.identity());
+                self.inside = Some(namespace);
                 self.push(tag, link::set_loopback_up())?;
             }
             (Object::Namespace, Remove) => {
@@ -149,7 +152,9 @@ impl<'a> Worker<'a> {
             (Object::Sysctl(wanted), Create | Replace) => {
                 self.before_direct_step();
                 let inside = self.enter()?.identity();
-                sysctl::write(wanted)?;
+                self.parameters
+                    .get_or_insert_with(|| Parameters::new(self.kernel.procfs.of(&self.name)))
+                    .write(wanted)?;
                 self.kernel.memory.update(&self.name, inside, |remembered| {
                     remembered.sysctls.insert(wanted.path.clone(), wanted.clone());
                 });
@@ -208,6 +213,7 @@ impl<'a> Worker<'a> {
             (Object::Route(route), Remove) => self.push(tag, route::remove(route))?,
             (Object::Neighbour(neighbour), Create | Replace) => {
                 self.push(tag, neighbour::create(neighbour))?;
+                self.remember(neighbour);
             }
             (Object::Neighbour(neighbour), Remove) => self.push(tag, neighbour::remove(neighbour))?,
             (
@@ -221,6 +227,15 @@ impl<'a> Worker<'a> {
             ) => return Err("it cannot be changed in place: remove it and make it anew".into()),
         }
         Ok(())
+    }
+
+    fn remember(&self, neighbour: &Neighbour) {
+        let Some(inside) = &self.inside else { return };
+        self.kernel.memory.update(&self.name, inside.identity(), |remembered| {
+            let Some(known) = &mut remembered.neighbours else { return };
+            known.retain(|other| !neighbour::same_entry(other, neighbour));
+            known.push(neighbour.clone());
+        });
     }
 
     fn ruleset(&mut self, ruleset: &Ruleset, action: Action) -> Result<(), Source> {

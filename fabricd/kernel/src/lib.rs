@@ -18,6 +18,7 @@ mod netlink;
 mod observe;
 mod pairs;
 pub mod process;
+mod procfs;
 mod programs;
 mod routing;
 mod ruleset;

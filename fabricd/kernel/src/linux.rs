@@ -14,7 +14,9 @@ use fabric_core::{
     plan::{Observed, Wave},
 };
 
-use crate::{execute, memory::Memory, namespace, netlink::qdisc, observe, routing, ruleset::Loaders};
+use crate::{
+    execute, memory::Memory, namespace, netlink::qdisc, observe, procfs::Procfs, routing, ruleset::Loaders,
+};
 
 /// The kernel of this machine, with the namespaces that are named in one directory.
 #[derive(Debug)]
@@ -22,6 +24,7 @@ pub struct LinuxKernel {
     pub(crate) directory: PathBuf,
     pub(crate) loaders: Loaders,
     pub(crate) memory: Memory,
+    pub(crate) procfs: Procfs,
     pub(crate) machine: Machine,
 }
 
@@ -39,8 +42,9 @@ impl LinuxKernel {
             .map_err(|e| KernelError::new(format!("cannot prepare {}", netns_dir.display()), e))?;
         let machine = in_new_namespace(|| Ok(probe()))
             .map_err(|e| KernelError::new("cannot make a network namespace", e))?;
+        let procfs = Procfs::open().map_err(|e| KernelError::new("cannot open /proc", e))?;
         let (loaders, memory) = (Loaders::find(), Memory::default());
-        Ok(Self { directory: netns_dir, loaders, memory, machine })
+        Ok(Self { directory: netns_dir, loaders, memory, procfs, machine })
     }
 }
 

@@ -32,7 +32,7 @@ use crate::{
         neighbour, qdisc, route, rule,
     },
     pairs::{self, End},
-    sysctl,
+    sysctl::Parameters,
 };
 
 /// Everything that the lab's namespaces hold.
@@ -44,8 +44,7 @@ pub(crate) fn lab(kernel: &LinuxKernel, lab: &LabName) -> Result<Observed, Kerne
 
     let mut observed = Observed::default();
     for ((place, _), seen) in places.iter().zip(seen) {
-        let objects = seen.objects.into_iter().map(|object| (object.key(), object));
-        observed.places.insert(place.clone(), objects.collect());
+        observed.places.insert(place.clone(), seen.objects);
     }
     for (place, veth) in veths {
         let objects = observed.places.entry(places[place].0.clone()).or_default();
@@ -62,10 +61,7 @@ pub(crate) fn places(
 ) -> Result<Observed, KernelError> {
     let mut places = list(kernel, lab)?;
     places.retain(|(place, _)| wanted.contains(place));
-    let seen = all(kernel, &places)?.into_iter().map(|seen| {
-        let objects = seen.objects.into_iter().map(|object| (object.key(), object));
-        objects.collect()
-    });
+    let seen = all(kernel, &places)?.into_iter().map(|seen| seen.objects);
     Ok(Observed { places: places.into_iter().map(|(place, _)| place).zip(seen).collect() })
 }
 
@@ -78,8 +74,10 @@ fn list(kernel: &LinuxKernel, lab: &LabName) -> Result<Vec<(Place, String)>, Ker
 #[derive(Default)]
 struct Seen {
     /// All but veth pairs, whose other ends are elsewhere.
-    objects: Vec<Object>,
+    objects: BTreeMap<Key, Object>,
     links: Vec<SeenLink>,
+    /// See [`Socket::namespace_cookie`].
+    cookie: Option<u64>,
 }
 
 fn all(kernel: &LinuxKernel, places: &[(Place, String)]) -> Result<Vec<Seen>, KernelError> {
@@ -110,12 +108,14 @@ fn one(kernel: &LinuxKernel, name: &str) -> io::Result<Seen> {
     let Some(namespace) = Namespace::open(&kernel.directory.join(name))? else { return Ok(Seen::default()) };
     namespace.enter()?;
     let mut objects = vec![Object::Namespace];
-    if let Some(remembered) = kernel.memory.recall(name, namespace.identity()) {
+    let remembered = kernel.memory.recall(name, namespace.identity());
+    if let Some(remembered) = &remembered {
+        let mut parameters = Parameters::new(kernel.procfs.of(name));
         for wanted in remembered.sysctls.values() {
-            objects.extend(sysctl::read(wanted)?.map(Object::Sysctl));
+            objects.extend(parameters.read(wanted)?.map(Object::Sysctl));
         }
         if !remembered.rulesets.is_empty() && generation::generation()? == remembered.generation {
-            objects.extend(remembered.rulesets.into_iter().map(Object::Ruleset));
+            objects.extend(remembered.rulesets.iter().cloned().map(Object::Ruleset));
         }
     }
 
@@ -133,33 +133,39 @@ fn one(kernel: &LinuxKernel, name: &str) -> io::Result<Seen> {
     let name_of = |index| by_index.get(&index).map(|link| link.name.clone());
     objects.extend(links.iter().flat_map(|link| link.objects(link_named)));
 
-    let questions = [
-        address::question(),
-        rule::question(),
-        route::question(),
-        neighbour::question(false),
-        neighbour::question(true),
-    ];
+    let mut answers = Vec::new();
     // Without netem there is none to be seen.
     let qdiscs = kernel.machine.netem.then(qdisc::question);
-    let mut connected = ConnectedRoutes::default();
-    for question in questions.into_iter().chain(qdiscs) {
-        objects.extend(socket.dump(&question)?.into_iter().filter_map(|answer| match answer {
-            RouteNetlinkMessage::NewAddress(message) => address::read(message, name_of).map(Object::Address),
-            RouteNetlinkMessage::NewRule(message) => rule::read(message).map(Object::Rule),
-            RouteNetlinkMessage::NewRoute(message) => {
-                connected.note(&message);
-                route::read(message, name_of).map(Object::Route)
-            }
-            RouteNetlinkMessage::NewNeighbour(message) => {
-                neighbour::read(message, name_of).map(Object::Neighbour)
-            }
-            RouteNetlinkMessage::NewQueueDiscipline(message) => {
-                qdisc::read(message, link_named).map(Object::Qdisc)
-            }
-            _ => None,
-        }));
+    for question in [address::question(), rule::question(), route::question()].into_iter().chain(qdiscs) {
+        answers.extend(socket.dump(&question)?);
     }
+    match remembered.as_ref().and_then(|remembered| remembered.neighbours.as_ref()) {
+        Some(known) => {
+            for neighbour in known {
+                answers.extend(socket.look_up(&neighbour::question_for(neighbour))?);
+            }
+        }
+        None => {
+            answers.extend(socket.dump(&neighbour::question(false))?);
+            answers.extend(socket.dump(&neighbour::question(true))?);
+        }
+    }
+    let mut connected = ConnectedRoutes::default();
+    objects.extend(answers.into_iter().filter_map(|answer| match answer {
+        RouteNetlinkMessage::NewAddress(message) => address::read(message, name_of).map(Object::Address),
+        RouteNetlinkMessage::NewRule(message) => rule::read(message).map(Object::Rule),
+        RouteNetlinkMessage::NewRoute(message) => {
+            connected.note(&message);
+            route::read(message, name_of).map(Object::Route)
+        }
+        RouteNetlinkMessage::NewNeighbour(message) => {
+            neighbour::read(message, name_of).map(Object::Neighbour)
+        }
+        RouteNetlinkMessage::NewQueueDiscipline(message) => {
+            qdisc::read(message, link_named).map(Object::Qdisc)
+        }
+        _ => None,
+    }));
     // A link that is down has no routes at all.
     let up = |link: &LinkRef| links.iter().any(|seen| seen.link.index == link.index && seen.is_up());
     let absences = objects.iter().filter_map(|object| match object {
@@ -168,7 +174,8 @@ fn one(kernel: &LinuxKernel, name: &str) -> io::Result<Seen> {
     });
     let absences: Vec<Object> = absences.map(Object::NoConnectedRoute).collect();
     objects.extend(absences);
-    Ok(Seen { objects, links })
+    let objects = objects.into_iter().map(|object| (object.key(), object)).collect();
+    Ok(Seen { objects, links, cookie: socket.namespace_cookie() })
 }
 
 /// The veth pairs, each with the number of the place that owns it: the smaller one of the two.
@@ -196,5 +203,17 @@ fn veths(kernel: &LinuxKernel, places: &[(Place, String)], seen: &[Seen]) -> io:
         let peer = VethPeer { place, link: far_link.link.clone(), mac: far_link.mac };
         (near.place, Veth { link: near_link.link.clone(), mac: near_link.mac, mtu, peer })
     };
-    Ok(pairs::pair(&ends, open)?.into_iter().map(veth).collect())
+    let by_cookie: HashMap<u64, usize> =
+        seen.iter().enumerate().filter_map(|(place, seen)| Some((seen.cookie?, place))).collect();
+    let known = |place: usize, number| {
+        let meaning = kernel.memory.meaning(&places[place].1, seen[place].cookie?, number)?;
+        by_cookie.get(&meaning).copied()
+    };
+    let (pairs, learned) = pairs::pair(&ends, known, open)?;
+    for ((place, number), meaning) in learned {
+        if let (Some(cookie), Some(meaning)) = (seen[place].cookie, seen[meaning].cookie) {
+            kernel.memory.learn_meaning(&places[place].1, cookie, number, meaning);
+        }
+    }
+    Ok(pairs.into_iter().map(veth).collect())
 }

@@ -2,10 +2,11 @@
 //!
 //! An end shows the index of the other, and a number for the other's namespace that means something
 //! in its own namespace only. Mostly the two indexes suffice to find the other end. Where several ends
-//! could be it, a namespace of our own gives each namespace a number, and the kernel translates.
+//! could be it, a namespace of our own gives each namespace a number, and the kernel translates. That
+//! takes the longer the more namespaces there are, so the caller remembers what came out.
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
     io,
     os::fd::AsFd,
 };
@@ -29,52 +30,91 @@ pub(crate) struct End {
     pub(crate) peer_namespace: Option<i32>,
 }
 
+/// Which place is meant, by a place and a number in its namespace.
+pub(crate) type Meanings = HashMap<(usize, i32), usize>;
+
 /// All pairs of which both ends are given, each with the end of the smaller place (and index) first.
-/// `open` opens one of the caller's namespaces.
+/// `known` says what a number means, if that is known, and `open` opens one of the caller's namespaces.
+/// Beside the pairs there is what had to be found out.
 pub(crate) fn pair(
     ends: &[End],
+    known: impl Fn(usize, i32) -> Option<usize>,
     open: impl Fn(usize) -> io::Result<Namespace> + Sync,
-) -> io::Result<Vec<(End, End)>> {
-    let mut by_indexes: HashMap<(u32, u32), Vec<&End>> = HashMap::new();
-    for end in ends {
-        by_indexes.entry((end.index, end.peer)).or_default().push(end);
-    }
-    let none = Vec::new();
-    let of = |key| by_indexes.get(&key).unwrap_or(&none);
-    let is_clear = |end: &End| {
-        end.index != end.peer && of((end.index, end.peer)).len() == 1 && of((end.peer, end.index)).len() == 1
-    };
-
-    let unclear: HashSet<usize> = ends
-        .iter()
-        .filter(|end| end.peer_namespace.is_some() && !is_clear(end))
-        .map(|end| end.place)
-        .collect();
-    let translation = if unclear.is_empty() { HashMap::new() } else { translate(&unclear, open)? };
-
-    let mut pairs = Vec::new();
-    for end in ends {
-        let candidates = of((end.peer, end.index)).iter().copied();
-        let other = match end.peer_namespace {
-            None => candidates.into_iter().find(|other| other.place == end.place && *other != end),
-            Some(_) if is_clear(end) => candidates.into_iter().find(|other| other.place != end.place),
-            Some(id) => {
-                let place = translation.get(&(end.place, id));
-                candidates.into_iter().find(|other| Some(&other.place) == place)
-            }
-        };
-        if let Some(other) = other.filter(|other| (end.place, end.index) < (other.place, other.index)) {
-            pairs.push((*end, *other));
+) -> io::Result<(BTreeSet<(End, End)>, Meanings)> {
+    let all = Ends::of(ends);
+    let mut learned = Meanings::new();
+    let mut pairs = all.pairs(&known);
+    // One side of a pair is enough, so the places with many ends are asked first.
+    for least in [2, 1] {
+        let unpaired = all.unpaired(&pairs);
+        let asked: Vec<usize> =
+            unpaired.iter().filter(|&(_, &count)| count >= least).map(|(&place, _)| place).collect();
+        if !asked.is_empty() {
+            learned.extend(translate(unpaired.keys().copied(), &asked, &open)?);
+            pairs = all.pairs(|place, id| known(place, id).or_else(|| learned.get(&(place, id)).copied()));
         }
     }
-    Ok(pairs)
+    Ok((pairs, learned))
 }
 
-/// By namespace and number in it: which namespace is meant.
+/// The ends by what is looked for.
+struct Ends<'a> {
+    /// By the index and the other end's.
+    by_indexes: HashMap<(u32, u32), Vec<&'a End>>,
+    by_place: HashMap<(usize, u32), &'a End>,
+}
+
+impl<'a> Ends<'a> {
+    fn of(ends: &'a [End]) -> Self {
+        let mut by_indexes: HashMap<_, Vec<_>> = HashMap::new();
+        for end in ends {
+            by_indexes.entry((end.index, end.peer)).or_default().push(end);
+        }
+        Self { by_indexes, by_place: ends.iter().map(|end| ((end.place, end.index), end)).collect() }
+    }
+
+    fn candidates(&self, end: &End) -> &[&'a End] {
+        self.by_indexes.get(&(end.peer, end.index)).map_or(&[], Vec::as_slice)
+    }
+
+    fn pairs(&self, meaning: impl Fn(usize, i32) -> Option<usize>) -> BTreeSet<(End, End)> {
+        let mut pairs = BTreeSet::new();
+        for end in self.by_place.values() {
+            let same = &self.by_indexes[&(end.index, end.peer)];
+            let other = match (end.peer_namespace, same.as_slice(), self.candidates(end)) {
+                (None, ..) => self.by_place.get(&(end.place, end.peer)).copied(),
+                (Some(_), [_], [other]) if end.index != end.peer => Some(*other),
+                (Some(id), ..) => {
+                    meaning(end.place, id).and_then(|place| self.by_place.get(&(place, end.peer)).copied())
+                }
+            };
+            if let Some(other) = other.filter(|other| other.peer == end.index && other != end) {
+                pairs.insert((**end.min(&other), **end.max(&other)));
+            }
+        }
+        pairs
+    }
+
+    /// How many ends of which places are in none of the pairs, though they could be.
+    fn unpaired(&self, pairs: &BTreeSet<(End, End)>) -> BTreeMap<usize, usize> {
+        let paired: HashSet<&End> = pairs.iter().flat_map(|(near, far)| [near, far]).collect();
+        let mut counts = BTreeMap::new();
+        for end in self.by_place.values() {
+            let open = end.peer_namespace.is_some() && !self.candidates(end).is_empty();
+            if open && !paired.contains(end) {
+                *counts.entry(end.place).or_default() += 1;
+            }
+        }
+        counts
+    }
+}
+
+/// What the numbers in the namespaces `asked` mean, as far as they mean one of `places`.
 fn translate(
-    places: &HashSet<usize>,
+    places: impl Iterator<Item = usize> + Send,
+    asked: &[usize],
     open: impl Fn(usize) -> io::Result<Namespace> + Sync,
-) -> io::Result<HashMap<(usize, i32), usize>> {
+) -> io::Result<Meanings> {
     in_new_namespace(|| {
         let socket = Socket::route()?.strict()?;
         let mut batch = Batch::default();
@@ -84,7 +124,7 @@ fn translate(
             open_files.clear();
             refused.into_iter().next().map_or(Ok(()), |first| Err(io::Error::other(first.refusal)))
         };
-        for &place in places {
+        for place in places {
             let namespace = open(place)?;
             batch.push(place, nsid::assign(namespace.as_fd(), number(place)));
             open_files.push(namespace);
@@ -93,8 +133,8 @@ fn translate(
             }
         }
         send(&mut batch, &mut open_files)?;
-        let mut meanings = HashMap::new();
-        for &place in places {
+        let mut meanings = Meanings::new();
+        for &place in asked {
             for (id, ours) in nsid::of_target(&socket, number(place))? {
                 meanings.extend(usize::try_from(ours).ok().map(|ours| ((place, id), ours)));
             }

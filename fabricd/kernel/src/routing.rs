@@ -55,7 +55,7 @@ fn inside(path: &Path, packets: &[Packet]) -> io::Result<Routing> {
         let (input, _) =
             found.ok_or_else(|| io::Error::other(format!("there is no link {}", packet.input)))?;
         let question = route::decision(*input, packet.source, packet.destination);
-        decision(socket.ask(question)?, name_of)
+        decision(socket.answer(&question)?.map_err(|refusal| refusal.errno()), name_of)
     });
     let decisions = decisions.collect::<io::Result<_>>()?;
     Ok(Routing { routes, decisions })

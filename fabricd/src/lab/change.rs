@@ -162,14 +162,15 @@ impl<K: Kernel> Worker<K> {
             },
         };
         let nothing = Blueprint::default();
-        let owned = before.as_ref().map_or(&nothing, |lab| &*lab.owned);
+        let (owned, have) =
+            before.as_ref().map_or((&nothing, &nothing), |lab| (&*lab.owned, &*lab.blueprint));
         let created = before.is_none();
         let same = before.as_ref().is_some_and(|lab| says_the_same(&lab.sources, &goal.sources));
         // The same files again are a wish to have it mended; other files are a wish for the difference.
         let seen = if same || created || dry_run { Seen::All } else { Seen::Nothing };
         let observed = match seen {
             Seen::All => self.kernel.observe(&self.name)?,
-            Seen::Nothing => Observed::of(before.as_ref().map_or(&nothing, |lab| &*lab.blueprint)),
+            Seen::Nothing => Observed::of(have),
         };
         let plan = plan::between(&observed, owned, &goal.blueprint);
         let planned = planned(&plan, dry_run);

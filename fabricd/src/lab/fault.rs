@@ -3,7 +3,7 @@
 use fabric_core::{
     fault::{Change, Changed, Scene},
     kernel::Kernel,
-    plan,
+    plan::{self, Observed},
 };
 use tokio::sync::mpsc;
 
@@ -39,12 +39,18 @@ impl<K: Kernel> Worker<K> {
         } else {
             Goal::new(lab.sources.clone(), lab.topology.clone(), faults, machine)
         };
-        let plan = plan::between(&self.kernel.observe(&self.name)?, &lab.owned, &goal.blueprint);
+        // The same fault again is a wish to have it mended, as with an apply.
+        let (seen, observed) = if same {
+            (Seen::All, self.kernel.observe(&self.name)?)
+        } else {
+            (Seen::Nothing, Observed::of(&lab.blueprint))
+        };
+        let plan = plan::between(&observed, &lab.owned, &goal.blueprint);
         let changed = !same || !plan.is_empty();
         if changed {
             // Nobody listens to the steps.
             let (caller, _) = mpsc::channel(1);
-            self.reach(goal, (plan, Seen::All), Some(lab), &caller)?;
+            self.reach(goal, (plan, seen), Some(lab), &caller)?;
         }
         Ok(FaultOutcome { subject, state, changed, notes })
     }

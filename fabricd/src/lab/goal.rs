@@ -1,4 +1,4 @@
-//! What a lab shall become: its files, what they mean, and what that needs in the kernel.
+//! What a lab shall become, from its files to every object.
 
 use std::sync::Arc;
 
@@ -14,11 +14,16 @@ use super::{Lab, OpenPlaces};
 use crate::ledger::Design;
 
 /// What a lab shall become.
-pub(super) struct Goal {
+pub struct Goal {
+    /// Its files.
     pub sources: Vec<Source>,
+    /// What they mean.
     pub topology: Arc<Topology>,
+    /// What is broken on purpose.
     pub faults: Faults,
+    /// Every object, as the faults leave them.
     pub blueprint: Arc<Blueprint>,
+    /// See [`Lab::owned`].
     pub owned: Arc<Blueprint>,
 }
 

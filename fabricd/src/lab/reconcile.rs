@@ -46,7 +46,8 @@ impl fmt::Display for Refused<'_> {
 }
 
 /// Turns what the kernel has of `lab` into `wanted`. `owned` holds all that this lab may have made;
-/// see [`plan::between`]. `progress` is called with the steps done and the steps in all.
+/// see [`plan::between`]. `progress` is called with the steps done and the steps in all, once for each
+/// percent at most: whoever listens takes a core from those who work.
 ///
 /// Blocking, so for a thread of its own. Gives back the number of steps that were needed.
 ///
@@ -151,7 +152,10 @@ fn execute<K: Kernel>(
     let done = std::sync::atomic::AtomicUsize::new(0);
     let step_done = |steps| {
         let before = done.fetch_add(steps, std::sync::atomic::Ordering::Relaxed);
-        progress(before + steps, total);
+        let percent = |steps: usize| steps * 100 / total;
+        if percent(before + steps) > percent(before) {
+            progress(before + steps, total);
+        }
     };
     let mut refused = vec![];
     for wave in &plan.waves {

@@ -90,10 +90,10 @@ impl<K: Kernel> Worker<K> {
             versions: nodes.iter().cloned().collect::<BTreeMap<_, _>>(),
         };
         let say = |stage: String| drop(caller.blocking_send(ChangeEvent::Stage(stage)));
-        say(format!("{} surge node{} in", rollout.surge, if rollout.surge == 1 { "" } else { "s" }));
         if let Err(rejected) = self.step(sources.clone(), &rollout, caller)? {
             return Ok(rejected);
         }
+        say(format!("{} surge node{} in", rollout.surge, if rollout.surge == 1 { "" } else { "s" }));
         for (node, _) in &nodes {
             say(format!("{node} is drained"));
             rollout.drained.insert(node.clone());

@@ -120,8 +120,9 @@ pub fn capture(netns_dir: &Path, lab: &Lab, request: CaptureRequest) -> Result<C
         }
         Format::Pcapng => (binary(&flags.rest), Some(Shape::Pcapng)),
     };
+    let buffer = BUFFER_MAX.min(BUFFERS_MAX / places.len());
     let start = |place: &CapturePlace| {
-        let command = command(&place.interface, &own, &filter);
+        let command = command(&place.interface, buffer, &own, &filter);
         let entry = direct(netns_dir, &lab.topology, &place.place, command);
         let lifeline = Lifeline { place: place.place.clone(), open_places: lab.open_places.clone() };
         process::run(&entry, Input::None, lifeline).map_err(CaptureError::Start)
@@ -143,10 +144,17 @@ pub fn capture(netns_dir: &Path, lab: &Lab, request: CaptureRequest) -> Result<C
     Ok(Capture { events, signals })
 }
 
+/// Room for packets that tcpdump has not read yet, in KiB. In immediate mode libpcap keeps a whole snapshot
+/// length, 256 KiB, for each: with its own 2 MiB every burst of more than eight would lose some.
+const BUFFER_MAX: usize = 32 * 1024;
+/// The same for all places of a capture together.
+const BUFFERS_MAX: usize = 8 * BUFFER_MAX;
+
 /// `-Z root`: there is no other user in a user namespace. `--immediate-mode`: packets come out as they
-/// come in, not in blocks of a second.
-fn command(interface: &str, own: &[String], filter: &str) -> Vec<String> {
-    let fixed = ["tcpdump", "-Z", "root", "--immediate-mode", "-l", "-i", interface];
+/// come in, not in blocks of a second. `-B`: a later one of the user's own counts.
+fn command(interface: &str, buffer: usize, own: &[String], filter: &str) -> Vec<String> {
+    let buffer = buffer.to_string();
+    let fixed = ["tcpdump", "-Z", "root", "--immediate-mode", "-B", &buffer, "-l", "-i", interface];
     let mut command: Vec<String> = fixed.map(str::to_owned).into();
     command.extend(own.iter().cloned());
     if !filter.is_empty() {

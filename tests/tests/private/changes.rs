@@ -262,7 +262,7 @@ fn drift_is_named_and_mended() {
     for wanted in [
         format!("missing {host} route 10.244.0.0/24 via 10.224.0.4"),
         format!("missing {node} up cbr0"),
-        format!("missing {node} iptables"),
+        format!("changed {node} iptables"),
     ] {
         assert!(found.iter().any(|line| line.starts_with(&wanted)), "{wanted}: {found:#?}");
     }

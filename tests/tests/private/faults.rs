@@ -2,7 +2,7 @@
 
 use std::{fs, sync::LazyLock};
 
-use fabric_tests::{Residue, Session};
+use fabric_tests::{Residue, Session, wait_until};
 
 pub const TESTS: [(&str, fn()); 7] = [
     ("a_link_goes_down_and_comes_up_as_it_was", a_link_goes_down_and_comes_up_as_it_was),
@@ -73,7 +73,7 @@ fn a_link_goes_down_and_comes_up_as_it_was() {
 
     assert_eq!(session.ok(&["link", "up", "pod/a"]), "pod/aks/default/a:eth0 up\n");
     assert!(reaches(&session, "a", "c") && reaches(&session, "b", "a"));
-    assert_eq!((plumbing(&session, "a"), plumbing(&session, NODE_0)), was);
+    wait_until("both ends are as they were", || (plumbing(&session, "a"), plumbing(&session, NODE_0)) == was);
     assert_eq!(session.ok(&["get", "faults", "-o", "name"]), "");
     assert!(session.ok(&["apply", "-f", "kubenet"]).starts_with("lab/kubenet unchanged"));
 
@@ -83,7 +83,8 @@ fn a_link_goes_down_and_comes_up_as_it_was() {
     assert!(!session.ok(&["exec", NODE_0, "--", "ip", "route"]).contains("cbr0"));
     session.ok(&["link", "up", &format!("{NODE_0}:cbr0")]);
     assert!(reaches(&session, "a", "c"));
-    assert_eq!(plumbing(&session, NODE_0), was.1);
+    // The kernel takes up to a second to say of a bridge that it is up (linkwatch).
+    wait_until("the node is as it was", || plumbing(&session, NODE_0) == was.1);
     session.ok(&["link", "down", "a"]);
     session.ok(&["daemon", "stop"]);
     assert_eq!(Residue::now(), before);
@@ -118,7 +119,9 @@ fn a_stopped_node_is_cut_off_until_it_starts() {
     assert_eq!(session.ok(&["node", "start", &node]), format!("{node} running\n"));
     assert!(reaches(&session, "a", "c") && reaches(&session, &node, NODE_0));
     assert!(statuses(&session).iter().all(|(_, status)| status == "Ready"));
-    assert_eq!((plumbing(&session, &node), plumbing(&session, &host)), was);
+    wait_until("both ends are as they were", || {
+        (plumbing(&session, &node), plumbing(&session, &host)) == was
+    });
 
     session.ok(&["node", "stop", "vm/device"]);
     assert!(session.ok(&["get", "vms"]).contains("VM stopped"));
@@ -150,7 +153,7 @@ fn a_cut_in_the_underlay_is_mended() {
         session.ok(&["link", "up", &link]);
     }
     assert!(reaches(&session, "a", "c"));
-    assert_eq!(plumbing(&session, &host), was);
+    wait_until("the host is as it was", || plumbing(&session, &host) == was);
     let output = session.fabctl(&["link", "down", &host]);
     assert!(String::from_utf8_lossy(&output.stderr).contains("below the VNets"));
 }

@@ -28,6 +28,8 @@ pub struct Change {
     pub reported: f64,
     /// From the start of fabctl to its end.
     pub whole: f64,
+    /// Objects that were made, changed or taken away, if fabctl says so.
+    pub objects: usize,
 }
 
 impl Daemon {
@@ -92,7 +94,9 @@ impl Daemon {
         let reported = text.split(['(', ',']).find_map(|part| part.trim().strip_suffix(" ms)"));
         let reported = reported.and_then(|number| number.parse().ok());
         let reported = reported.ok_or_else(|| format!("fabctl says no time: {text:?}"))?;
-        Ok(Change { reported, whole })
+        let objects =
+            text.split(['(', ',']).find_map(|part| part.trim().split_once(" object")?.0.parse().ok());
+        Ok(Change { reported, whole, objects: objects.unwrap_or(0) })
     }
 }
 

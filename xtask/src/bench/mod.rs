@@ -1,10 +1,12 @@
 //! Labs timed side by side with the bare kernel, a script of `ip` commands, and Mininet.
 
+mod changes;
 mod cluster;
 mod daemon;
 mod floor;
 mod json;
 mod mininet;
+mod modes;
 mod ping;
 mod script;
 mod settle;
@@ -29,12 +31,53 @@ use table::{Group, Row, Table, Target, median};
 
 const SMALL_ROUNDS: usize = 9;
 const LARGE_ROUNDS: usize = 5;
+const MODE_ROUNDS: usize = 3;
 const MININET_ROUNDS: usize = 3;
 const PINGS: usize = 25;
 /// No round is begun after that.
 const DEADLINE: Duration = Duration::from_secs(240);
 
-pub fn bench() -> Result {
+/// What can be measured on its own, in its order. All use the bare floor of the same run.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Section {
+    /// The kubenet case study.
+    CaseStudy,
+    /// Mininet.
+    Mininet,
+    /// A thousand pods with kubenet, which is compared with a host of Mininet if that is measured too.
+    Kubenet,
+    /// A thousand pods in the other network modes.
+    Modes,
+    /// One pod, node or route more in a running lab.
+    Changes,
+}
+
+impl Section {
+    /// All of them.
+    pub const ALL: [Self; 5] = [Self::CaseStudy, Self::Mininet, Self::Kubenet, Self::Modes, Self::Changes];
+
+    /// The word for the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::CaseStudy => "case-study",
+            Self::Mininet => "mininet",
+            Self::Kubenet => "kubenet",
+            Self::Modes => "modes",
+            Self::Changes => "changes",
+        }
+    }
+}
+
+/// Measures the sections of these names, or all.
+pub fn bench(names: &[String]) -> Result {
+    let known = Section::ALL.map(Section::name);
+    if let Some(name) = names.iter().find(|name| !known.contains(&name.as_str())) {
+        return Err(format!(
+            "no section of the benchmark is called `{name}`: there are {}",
+            known.join(", ")
+        ));
+    }
+    let asked = |section: Section| names.is_empty() || names.iter().any(|name| name == section.name());
     packages::ensure()?;
     println!("Building fabricd, fabctl and floor …");
     let release = ["build", "--release", "--locked", "--quiet"];
@@ -44,11 +87,25 @@ pub fn bench() -> Result {
     let folder = Folder::make()?;
     let mut table = Table::of_this_machine()?;
     let bench = Bench { folder: folder.0.clone(), begun: Instant::now() };
-    println!("Measuring, for a minute or two …");
+    println!("Measuring; all of it takes four minutes …");
     let daemon = Daemon::start(&folder.0)?;
-    table.groups.push(bench.case_study(&daemon, &mut table.notes)?);
-    let host = bench.mininet(&mut table)?;
-    table.groups.push(bench.cluster(&daemon, host)?);
+    if asked(Section::CaseStudy) {
+        table.groups.push(bench.case_study(&daemon, &mut table.notes)?);
+    }
+    let host = if asked(Section::Mininet) { bench.mininet(&mut table)? } else { None };
+    if asked(Section::Kubenet) {
+        table.groups.push(modes::compared(&bench, &daemon, cluster::KUBENET, LARGE_ROUNDS, host)?);
+    }
+    if asked(Section::Modes) {
+        for mode in cluster::OTHERS {
+            table.groups.push(modes::beside(&bench, &daemon, mode, MODE_ROUNDS)?);
+        }
+    }
+    if asked(Section::Changes) {
+        for lab in changes::SIZES {
+            table.groups.push(lab.measure(&bench, &daemon, MODE_ROUNDS)?);
+        }
+    }
     drop(daemon);
     table.end()?;
 
@@ -174,45 +231,6 @@ impl Bench {
         group.push(Row::new("down, a host", down));
         table.groups.push(group);
         Ok(Some(host))
-    }
-
-    fn cluster(&self, daemon: &Daemon, mininet_host: Option<f64>) -> Result<Group> {
-        let lab = cluster::write(&self.folder)?;
-        let size = Size::of(&daemon.plan(&lab)?);
-        let floor = Floor::new(size);
-        let [mut up, mut down, mut same, mut plan] = [const { vec![] }; 4];
-        let [mut floor_up, mut floor_down] = [const { vec![] }; 2];
-        for _ in self.rounds(LARGE_ROUNDS) {
-            settle::wait(&self.folder)?;
-            let bare = floor.run()?;
-            floor_up.push(bare.up);
-            floor_down.push(bare.down);
-
-            settle::wait(&self.folder)?;
-            plan.push(daemon.dry_run(&lab)?);
-            up.push(daemon.apply(&lab)?.reported);
-            same.push(daemon.apply(&lab)?.reported);
-            down.push(daemon.delete(cluster::NAME)?.reported);
-        }
-        settle::wait(&self.folder)?;
-
-        let (bare_up, bare_down) = (median(&floor_up), median(&floor_down));
-        let pods: Vec<f64> = up.iter().map(|up| up / cluster::PODS as f64).collect();
-        let mut group =
-            Group::new(format!("kubenet, {} nodes, {} pods: {size}", cluster::NODES, cluster::PODS));
-        group.push(Row::new("draw, plan, print: apply --dry-run", plan).target(Target::Below(100.0)));
-        group.push(Row::new("up, bare floor", floor_up));
-        let ratio = Target::RatioBelow(2.5);
-        group.push(Row::new("up, fabricd", up).times(bare_up, "the floor").target(ratio));
-        let pod = Row::new("up, fabricd, for each pod", pods);
-        group.push(match mininet_host {
-            Some(host) => pod.faster(host, "a Mininet host").target(Target::FasterThan(10.0)),
-            None => pod,
-        });
-        group.push(Row::new("apply again, unchanged", same));
-        group.push(Row::new("down, bare floor", floor_down));
-        group.push(Row::new("down, fabricd", down).times(bare_down, "the floor"));
-        Ok(group)
     }
 }
 

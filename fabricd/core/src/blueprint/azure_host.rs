@@ -22,15 +22,14 @@ use crate::{
     topology::{NetworkInterface, SubnetIndex, Topology},
 };
 
-/// The host's end of the link to its VM: the VM's port of the virtual switch.
-pub const PORT: &str = "vm0";
-
 /// Everything to the VM.
 const TO_THE_VM: u32 = 1;
 /// Platform addresses, which are no effective routes and which no user route can change.
 pub(crate) const TO_THE_PLATFORM: u32 = 2;
 /// Effective routes of the pods' subnet, where it has another route table than the NIC's.
 pub(crate) const OF_THE_PODS: u32 = 5;
+/// Where a look-up ends that found nothing.
+const NOWHERE: u32 = 6;
 
 /// The subnet of the pods on the node at `vm`, where they go by another route table than the NIC (AKS
 /// "configure-azure-cni-dynamic-ip-allocation": separate VNet policies for pods).
@@ -98,8 +97,12 @@ pub fn draw(
         let effective = effective_routes::effective_routes(topology, index);
         links.routes(blueprint, &place, effective.into_iter(), OF_THE_PODS, own);
         let from = Some(IpNet::V4(topology.subnet(index).address_prefix));
-        let rule = Rule { priority: 24, input: Some(vm0.name.clone()), from, table: OF_THE_PODS };
-        blueprint.add(&place, &cause, Object::Rule(rule));
+        // What their table has no way for must not go by the NIC's.
+        route(blueprint, &place, &cause, NOWHERE, everything, NextHop::Blackhole);
+        for (priority, table) in [(24, OF_THE_PODS), (25, NOWHERE)] {
+            let rule = Rule { priority, input: Some(vm0.name.clone()), from, table };
+            blueprint.add(&place, &cause, Object::Rule(rule));
+        }
     }
 }
 

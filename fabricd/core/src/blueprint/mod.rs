@@ -28,7 +28,6 @@ use crate::{
     place::Place,
     topology::{ManagedCluster, NetworkPlugin, Topology},
 };
-pub use azure_host::PORT as SWITCH_PORT;
 pub use on_premises::router_address;
 pub use platform::ADDRESS as PLATFORM_ADDRESS;
 pub use underlay::RoutingDomain;

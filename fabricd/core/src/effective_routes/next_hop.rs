@@ -99,8 +99,11 @@ pub fn next_hop(reader: &Reader<'_>, source: &BehindNic<'_>, routing: &Routing, 
         Some(Decision::Route(route)) if route.table == reader.number => of_row(reader, route),
         Some(Decision::Route(route)) => of_other_table(reader, route, effective),
         // For these the kernel names no route. The one that it found says the same.
+        // Behind the table of a pod subnet the look-up ends in nothing, whatever leaves that table.
         Some(Decision::Dropped | Decision::Refused) => match effective {
-            Some(route) if route.next_hop == NextHop::Blackhole => of_row(reader, route),
+            Some(route) if matches!(route.next_hop, NextHop::Blackhole | NextHop::Throw) => {
+                of_row(reader, route)
+            }
             _ => lost("the host drops such packets for another reason than a route"),
         },
         Some(Decision::NoRoute) => match effective {
@@ -173,9 +176,14 @@ fn of_other_table(reader: &Reader<'_>, route: &Route, effective: Option<&Route>)
         route_table_id: route_table_id.to_owned(),
         address_prefix,
         origin: reader.origin(route),
-        notes: vec![format!(
-            "decided before the NIC's effective routes, which are all that Network Watcher knows: {watcher}"
-        )],
+        notes: vec![match next_hop_type {
+            NextHopType::Effective(_) => {
+                format!("table {} of the host decides, no effective route", route.table)
+            }
+            NextHopType::RoutingDomain | NextHopType::Platform => format!(
+                "decided before the NIC's effective routes, which are all that Network Watcher knows: {watcher}"
+            ),
+        }],
     }
 }
 

@@ -25,7 +25,7 @@ pub use self::{
     quantity::{QuantityError, loss, rate, time},
 };
 use crate::{
-    blueprint::{Blueprint, SWITCH_PORT},
+    blueprint::{Blueprint, azure_host::vm_port},
     name::IfName,
     object::{Key, NETEM_LIMIT, Netem, Object},
     place::Place,
@@ -88,7 +88,7 @@ impl Faults {
     pub fn cut_off(&self, place: &Place) -> bool {
         let (Place::Node { name } | Place::VirtualMachine { name }) = place else { return false };
         let host = Place::Host { vm: name.clone() };
-        let port = LinkEnd { place: host.clone(), interface: IfName::fixed(SWITCH_PORT) };
+        let port = LinkEnd { place: host.clone(), interface: vm_port().name };
         let on_its_way = [LinkEnd::default_of(place.clone()), port, LinkEnd::default_of(host)];
         self.is_stopped(place)
             || on_its_way.iter().any(|end| {
@@ -142,7 +142,7 @@ impl Faults {
         for place in &self.stopped {
             if let Place::Node { name } | Place::VirtualMachine { name } = place {
                 let host = Place::Host { vm: name.clone() };
-                set_down(blueprint, &host, &IfName::fixed(SWITCH_PORT));
+                set_down(blueprint, &host, &vm_port().name);
             }
         }
     }

@@ -56,14 +56,18 @@ pub(super) fn agent_pools(topology: &Topology) -> Vec<Resource> {
 }
 
 fn pool_object(topology: &Topology, cluster: &ManagedCluster, pool: &AgentPool) -> Value {
+    // The version that its nodes have: during an upgrade the older one.
+    let nodes = || cluster.nodes.iter().filter(|node| cluster.agent_pools[node.pool].name == pool.name);
+    let version = nodes().map(|node| node.kubernetes_version.as_str()).min();
+    let version = version.unwrap_or(&cluster.kubernetes_version);
     let mut object = json!({
         "count": pool.count,
-        "currentOrchestratorVersion": cluster.kubernetes_version,
+        "currentOrchestratorVersion": version,
         "id": format!("{}/agentPools/{}", cluster_id(topology, &cluster.name), pool.name),
         "enableAutoScaling": pool.auto_scaling.is_some(),
         "maxPods": pool.max_pods,
         "name": pool.name,
-        "orchestratorVersion": cluster.kubernetes_version,
+        "orchestratorVersion": version,
         "osType": "Linux",
         "scaleSet": pool.scale_set,
         "type": Kind::AgentPools.type_name(),

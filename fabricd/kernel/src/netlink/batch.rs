@@ -14,8 +14,13 @@ pub(crate) struct Refusal {
 }
 
 impl Refusal {
-    pub(super) fn errno(&self) -> i32 {
+    pub(crate) fn errno(&self) -> i32 {
         self.errno
+    }
+
+    /// Whether it says that there is no such thing, or not the link that it would be on.
+    pub(super) fn says_absent(&self) -> bool {
+        matches!(self.errno, libc::ENOENT | libc::ENODEV)
     }
 }
 
@@ -97,10 +102,10 @@ impl Batch {
         socket.send(&datagram)?;
 
         let mut refused = Vec::new();
-        let mut buffer = vec![0; 16 * 1024];
+        let mut buffer = Vec::with_capacity(16 * 1024);
         loop {
-            let length = socket.receive(&mut buffer)?;
-            for answer in answers(&buffer[..length]) {
+            socket.receive(&mut buffer)?;
+            for answer in answers(&buffer) {
                 let index = answer.sequence.wrapping_sub(first) as usize;
                 let Some(&(_, tag)) = messages.get(index) else { continue };
                 if let Some(refusal) = answer.refusal {

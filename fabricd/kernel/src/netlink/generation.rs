@@ -19,11 +19,10 @@ pub(crate) fn generation() -> io::Result<u32> {
     question[8..12].copy_from_slice(&socket.sequence(1).to_ne_bytes());
     socket.send(&question)?;
 
-    let mut buffer = [0_u8; 1024];
-    let length = socket.receive(&mut buffer)?;
-    let answer = &buffer[..length];
+    let mut answer = Vec::with_capacity(1024);
+    socket.receive(&mut answer)?;
     if answer.get(4..6) != Some(&NEW_GENERATION.to_ne_bytes()) {
-        let refusal = super::batch::refusal(answer);
+        let refusal = super::batch::refusal(&answer);
         return Err(refusal.map_or_else(|| io::Error::from(io::ErrorKind::InvalidData), io::Error::other));
     }
     let mut rest = answer.get(20..).unwrap_or_default();

@@ -5,7 +5,6 @@
 //! answer is an error after [`socket::PATIENCE`].
 
 pub(crate) mod address;
-mod ask;
 mod batch;
 pub(crate) mod connected_route;
 mod dump;

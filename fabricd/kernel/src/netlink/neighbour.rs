@@ -25,14 +25,7 @@ pub(crate) fn remove(neighbour: &Neighbour) -> Request {
 }
 
 fn message(neighbour: &Neighbour) -> NeighbourMessage {
-    let mut message = NeighbourMessage::default();
-    message.header.family = address::family(neighbour.address);
-    message.header.ifindex = neighbour.link.index;
-    let destination = match neighbour.address {
-        IpAddr::V4(address) => NeighbourAddress::Inet(address),
-        IpAddr::V6(address) => NeighbourAddress::Inet6(address),
-    };
-    message.attributes = vec![NeighbourAttribute::Destination(destination)];
+    let mut message = named(neighbour);
     let (mac, flags, state) = match &neighbour.kind {
         NeighbourKind::Permanent(mac) => (Some(mac), NeighbourFlags::empty(), NeighbourState::Permanent),
         NeighbourKind::Learned(mac) => (Some(mac), NeighbourFlags::empty(), NeighbourState::Stale),
@@ -47,6 +40,35 @@ fn message(neighbour: &Neighbour) -> NeighbourMessage {
         message.attributes.push(NeighbourAttribute::LinkLayerAddress(mac.0.to_vec()));
     }
     message
+}
+
+/// The message with what tells the entry from all others.
+fn named(neighbour: &Neighbour) -> NeighbourMessage {
+    let mut message = NeighbourMessage::default();
+    message.header.family = address::family(neighbour.address);
+    message.header.ifindex = neighbour.link.index;
+    let destination = match neighbour.address {
+        IpAddr::V4(address) => NeighbourAddress::Inet(address),
+        IpAddr::V6(address) => NeighbourAddress::Inet6(address),
+    };
+    message.attributes = vec![NeighbourAttribute::Destination(destination)];
+    message
+}
+
+/// Asks for the entry in the place of this one. The kernel finds it by its hash, where for a list of
+/// all it walks the entries of all namespaces of the machine.
+pub(crate) fn question_for(neighbour: &Neighbour) -> RouteNetlinkMessage {
+    let mut message = named(neighbour);
+    if neighbour.kind == NeighbourKind::Proxy {
+        message.header.flags = NeighbourFlags::Proxy;
+    }
+    RouteNetlinkMessage::GetNeighbour(message)
+}
+
+/// Whether the kernel can have only one of the two.
+pub(crate) fn same_entry(one: &Neighbour, other: &Neighbour) -> bool {
+    let identity = |entry: &Neighbour| (entry.link.index, entry.address, entry.kind == NeighbourKind::Proxy);
+    identity(one) == identity(other)
 }
 
 /// Asks for all known neighbours, or with `proxy` for the addresses that are answered for: the

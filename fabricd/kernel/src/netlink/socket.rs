@@ -65,28 +65,52 @@ impl Socket {
         if sent < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
     }
 
-    /// Receives one datagram; its length is the number returned.
-    pub(super) fn receive(&self, buffer: &mut [u8]) -> io::Result<usize> {
-        loop {
-            // SAFETY: the pointer and length are those of a live slice that we may write to.
+    /// Receives one datagram into `buffer`, in the place of what is in it. What does not fit into the
+    /// buffer's capacity is an error.
+    pub(super) fn receive(&self, buffer: &mut Vec<u8>) -> io::Result<()> {
+        buffer.clear();
+        let space = buffer.spare_capacity_mut();
+        let got = loop {
+            // SAFETY: the pointer and length are those of memory that we may write to.
             let got = unsafe {
-                libc::recv(self.fd.as_raw_fd(), buffer.as_mut_ptr().cast(), buffer.len(), libc::MSG_TRUNC)
+                libc::recv(self.fd.as_raw_fd(), space.as_mut_ptr().cast(), space.len(), libc::MSG_TRUNC)
             };
-            let Ok(got) = usize::try_from(got) else {
-                let error = io::Error::last_os_error();
-                match error.kind() {
-                    io::ErrorKind::Interrupted => continue,
-                    io::ErrorKind::WouldBlock => {
-                        return Err(io::Error::new(io::ErrorKind::TimedOut, "the kernel did not answer"));
-                    }
-                    _ => return Err(error),
-                }
-            };
-            if got > buffer.len() {
-                return Err(io::Error::other(format!("netlink answer of {got} bytes was cut off")));
+            if let Ok(got) = usize::try_from(got) {
+                break got;
             }
-            return Ok(got);
+            let error = io::Error::last_os_error();
+            match error.kind() {
+                io::ErrorKind::Interrupted => {}
+                io::ErrorKind::WouldBlock => {
+                    return Err(io::Error::new(io::ErrorKind::TimedOut, "the kernel did not answer"));
+                }
+                _ => return Err(error),
+            }
+        };
+        if got > space.len() {
+            return Err(io::Error::other(format!("netlink answer of {got} bytes was cut off")));
         }
+        // SAFETY: the kernel has written that many bytes, which is not more than the capacity.
+        unsafe { buffer.set_len(got) };
+        Ok(())
+    }
+
+    /// A number that no other namespace has or will have until the machine starts anew; `None` before
+    /// Linux 5.14, which has none.
+    pub(crate) fn namespace_cookie(&self) -> Option<u64> {
+        let mut cookie = 0_u64;
+        let mut length = libc::socklen_t::try_from(size_of::<u64>()).expect("eight bytes");
+        // SAFETY: the pointers are those of live values, of which the first has the length in the second.
+        let result = unsafe {
+            libc::getsockopt(
+                self.fd.as_raw_fd(),
+                libc::SOL_SOCKET,
+                libc::SO_NETNS_COOKIE,
+                (&raw mut cookie).cast(),
+                &raw mut length,
+            )
+        };
+        (result == 0).then_some(cookie)
     }
 
     fn option<T>(&self, level: i32, name: i32, value: &T) -> io::Result<()> {

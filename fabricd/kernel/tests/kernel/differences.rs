@@ -2,8 +2,8 @@
 
 use fabric_core::{
     object::{
-        Address, Key, LinkRef, MAIN_TABLE, NextHop, Object, PROTOCOL_BOOT, Program, Route, Ruleset, Sysctl,
-        Up,
+        Address, Key, LinkRef, MAIN_TABLE, Mac, Neighbour, NeighbourKind, NextHop, Object, PROTOCOL_BOOT,
+        Program, Route, Ruleset, Sysctl, Up, Veth, VethPeer,
     },
     place::Place,
     plan::{Action, Observed},
@@ -21,6 +21,8 @@ crate::tests!(
     flushed_rules,
     read_rules,
     a_link_set_down,
+    a_forgotten_neighbour,
+    pairs_made_anew_crosswise,
     a_failing_step,
     a_failing_removal,
     an_existing_namespace,
@@ -120,6 +122,60 @@ fn a_link_set_down() {
     let mut lab = Lab::new();
     lab.build(draw(frame()));
     lab.inside(&pod(), &["ip", "link", "set", "eth0", "down"]);
+    let wanted = lab.last.clone();
+    lab.build(wanted);
+}
+
+fn a_forgotten_neighbour() {
+    let mac = Mac::local("neighbour");
+    let address = "10.244.0.9".parse().unwrap();
+    let of = |place: Place, link| {
+        let neighbour = Neighbour { link, address, kind: NeighbourKind::Permanent(mac) };
+        (place, Object::Neighbour(neighbour))
+    };
+    let near = LinkRef::fixed("veth0", 7);
+    for (place, link) in [(pod(), eth0()), (node(), near)] {
+        let mut lab = Lab::new();
+        lab.build(draw(frame().into_iter().chain([of(place.clone(), link.clone())])));
+        let dev = link.name.to_string();
+        let gone = ["ip", "neigh", "del", "10.244.0.9", "dev", &dev];
+        let other = ["ip", "neigh", "change", "10.244.0.9", "lladdr", "02:00:00:00:00:09", "dev", &dev];
+        for (command, sign) in [(&gone[..], '+'), (&other[..], '~')] {
+            lab.inside(&place, command);
+            let plan = lab.plan(&lab.last).to_string();
+            assert!(plan.starts_with(sign) && plan.lines().count() == 1, "{place}: {plan}");
+            let wanted = lab.last.clone();
+            lab.build(wanted);
+        }
+    }
+}
+
+fn pairs_made_anew_crosswise() {
+    let place = |name: &str| Place::Node { name: name.to_owned() };
+    let pair = |near: &str, far: &str| {
+        let mac = |end| Mac::local(&format!("{near}{end}"));
+        let peer = VethPeer { place: place(far), link: eth0(), mac: mac("far") };
+        let link = LinkRef::fixed("veth0", 7);
+        (place(near), Object::Veth(Veth { link, mac: mac("near"), mtu: 1500, peer }))
+    };
+    let mut lab = Lab::new();
+    lab.build(draw([pair("a", "c"), pair("b", "d")]));
+    for near in ["a", "b"] {
+        lab.inside(&place(near), &["ip", "link", "del", "veth0"]);
+    }
+    for (near, far) in [("a", "d"), ("b", "c")] {
+        let netns = place(far).netns_name(&lab.name);
+        let words = format!("ip link add veth0 index 7 type veth peer name eth0 index 3 netns {netns}");
+        lab.inside(&place(near), &words.split(' ').collect::<Vec<_>>());
+    }
+    let observed = lab.observe();
+    for (near, far) in [("a", "d"), ("b", "c")] {
+        let seen = observed.places[&place(near)].values().find_map(|object| match object {
+            Object::Veth(veth) => Some(&veth.peer.place),
+            _ => None,
+        });
+        assert_eq!(seen, Some(&place(far)));
+    }
     let wanted = lab.last.clone();
     lab.build(wanted);
 }

@@ -4,6 +4,7 @@
 
 mod differences;
 mod doctor;
+mod faults;
 mod isolation;
 mod lab;
 mod objects;
@@ -26,6 +27,7 @@ fn main() {
     }
     let trials = [
         objects::trials(),
+        faults::trials(),
         differences::trials(),
         packets::trials(),
         routing::trials(),
@@ -41,11 +43,11 @@ fn main() {
 
 /// Skips, aloud, what this machine's kernel cannot do.
 fn unless_impossible(trial: Trial) -> Trial {
-    let impossible = trial.name() == objects::NEEDS_NETEM && !lab::kernel().machine().netem;
-    if impossible {
-        eprintln!("skipped: {}: this kernel has no netem (CONFIG_NET_SCH_NETEM)", trial.name());
+    if trial.name() != faults::NEEDS_NETEM || lab::kernel().machine().netem {
+        return trial;
     }
-    trial.with_ignored_flag(impossible)
+    eprintln!("skipped: {}: this kernel has no netem (CONFIG_NET_SCH_NETEM)", trial.name());
+    trial.with_ignored_flag(true)
 }
 
 /// Tests by the names of their functions.
