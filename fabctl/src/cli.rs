@@ -7,8 +7,9 @@ use clap::{ArgAction, Args, Parser, Subcommand};
 use crate::{
     exit,
     verb::{
-        apply, compare, completion, daemon, delete, describe, diff, doctor, effective_routes, exec, expect,
-        get, learn, link, next_hop, node, nodes, ping, plan, run, tcpdump, validate, verify, version,
+        apply, compare, completion, daemon, delete, describe, diff, doctor, effective_routes, events, exec,
+        expect, get, graph, learn, link, next_hop, node, nodes, ping, plan, run, tcpdump, validate, verify,
+        version,
     },
 };
 
@@ -74,6 +75,8 @@ enum Verb {
     Delete(delete::Delete),
     Get(get::Get),
     Describe(describe::Describe),
+    Graph(graph::Graph),
+    Events(events::Events),
     Scale(nodes::Scale),
     Upgrade(nodes::Upgrade),
     Restart(nodes::Restart),
@@ -107,6 +110,8 @@ impl Cli {
             Verb::Delete(verb) => verb.run(global).await,
             Verb::Get(verb) => verb.run(global).await,
             Verb::Describe(verb) => verb.run(global).await,
+            Verb::Graph(verb) => verb.run(global).await,
+            Verb::Events(verb) => verb.run(global).await,
             Verb::Scale(verb) => verb.run(global).await,
             Verb::Upgrade(verb) => verb.run(global).await,
             Verb::Restart(verb) => verb.run(global).await,

@@ -5,6 +5,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod events;
 pub mod grpc;
 pub mod lab;
 pub mod ledger;

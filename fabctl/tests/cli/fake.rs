@@ -81,6 +81,7 @@ fn applied(changed: bool) -> apply_response::Event {
 impl LabService for Canned {
     type ApplyStream = Answers<ApplyResponse>;
     type DeleteStream = Answers<DeleteResponse>;
+    type EventsStream = Answers<EventsResponse>;
     type VerifyStream = Answers<ApplyResponse>;
     type RestartNodeStream = Answers<ApplyResponse>;
     type ScaleAgentPoolStream = Answers<ApplyResponse>;
@@ -224,6 +225,27 @@ impl LabService for Canned {
             wanted(&one.namespace, &namespace) && wanted(&one.name, &name)
         });
         Ok(Response::new(ListResponse { kind, resources }))
+    }
+
+    async fn graph(&self, request: Request<GraphRequest>) -> Result<Response<GraphResponse>, Status> {
+        let request = request.into_inner();
+        if !request.lab.is_empty() && request.lab != "kubenet" {
+            return Err(Status::not_found(format!("there is no lab `{}`", request.lab)));
+        }
+        Ok(Response::new(GraphResponse { text: format!("a picture as {:?}\n", request.format()) }))
+    }
+
+    async fn events(&self, request: Request<EventsRequest>) -> Result<Response<Self::EventsStream>, Status> {
+        use events_response::Message;
+        let EventsRequest { lab, follow } = request.into_inner();
+        let mut all = crate::sight::events();
+        if follow {
+            all.push(Message::Missed(Missed { events: 12 }));
+        }
+        if !lab.is_empty() && lab != "kubenet" {
+            all.clear();
+        }
+        Ok(answers(all.into_iter().map(|message| Ok(EventsResponse { message: Some(message) })).collect()))
     }
 }
 

@@ -11,6 +11,7 @@ mod network;
 mod nobody;
 mod plan;
 mod probe;
+mod sight;
 mod terminal;
 
 use std::{

@@ -18,6 +18,8 @@ fn without_a_daemon_only_what_makes_labs_starts_one() {
     for line in [
         "get pods",
         "describe pod a",
+        "graph",
+        "events",
         "ping a b",
         "exec a -- true",
         "tcpdump a",

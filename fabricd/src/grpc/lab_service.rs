@@ -3,6 +3,8 @@
 use std::{pin::Pin, sync::Arc};
 
 use fabric_core::{
+    event::Event,
+    graph,
     inventory::{self, Kind},
     kernel::Kernel,
     name::LabName,
@@ -15,7 +17,10 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status};
 
 use super::status::ToStatus;
-use crate::lab::{Change, ChangeError, ChangeEvent, DeleteEvent, Registry};
+use crate::{
+    events::{Heard, Occurrence},
+    lab::{Change, ChangeError, ChangeEvent, DeleteEvent, Registry},
+};
 
 pub struct LabApi<K> {
     pub registry: Arc<Registry<K>>,
@@ -45,6 +50,7 @@ impl<K: Kernel> LabApi<K> {
 impl<K: Kernel> LabService for LabApi<K> {
     type ApplyStream = Responses<v1::ApplyResponse>;
     type DeleteStream = Responses<v1::DeleteResponse>;
+    type EventsStream = Responses<v1::EventsResponse>;
     type VerifyStream = Responses<v1::ApplyResponse>;
     type RestartNodeStream = Responses<v1::ApplyResponse>;
     type ScaleAgentPoolStream = Responses<v1::ApplyResponse>;
@@ -146,6 +152,54 @@ impl<K: Kernel> LabService for LabApi<K> {
         });
         Ok(Response::new(v1::ListResponse { kind: kind.to_string(), resources: resources.collect() }))
     }
+
+    async fn graph(&self, request: Request<v1::GraphRequest>) -> Result<Response<v1::GraphResponse>, Status> {
+        let request = request.into_inner();
+        let format = match request.format() {
+            v1::GraphFormat::Unspecified | v1::GraphFormat::Svg => graph::Format::Svg,
+            v1::GraphFormat::Mermaid => graph::Format::Mermaid,
+            v1::GraphFormat::Dot => graph::Format::Dot,
+        };
+        let lab = self.registry.select(&request.lab).map_err(|error| error.to_status())?;
+        let drawing = tokio::task::spawn_blocking(move || graph::draw(&lab.topology, format));
+        let text = drawing.await.map_err(|_| ChangeError::Panicked.to_status())?;
+        Ok(Response::new(v1::GraphResponse { text }))
+    }
+
+    async fn events(
+        &self,
+        request: Request<v1::EventsRequest>,
+    ) -> Result<Response<Self::EventsStream>, Status> {
+        let v1::EventsRequest { lab, follow } = request.into_inner();
+        let heard = self.registry.events().listen((!lab.is_empty()).then_some(lab), follow);
+        Ok(Response::new(heard.map(|heard| Ok(events_response(heard))).boxed()))
+    }
+}
+
+fn events_response(heard: Heard) -> v1::EventsResponse {
+    use v1::events_response::Message;
+    let message = match heard {
+        Heard::Missed(events) => Message::Missed(v1::Missed { events }),
+        Heard::Event(occurrence) => {
+            let Occurrence { number, unix_microseconds, lab, event } = &*occurrence;
+            let Event { object, reason, message, counts } = event;
+            let counts =
+                counts.iter().map(|(name, value)| v1::Count { name: (*name).to_owned(), value: *value });
+            Message::Event(v1::Event {
+                number: *number,
+                unix_microseconds: *unix_microseconds,
+                lab: lab.to_string(),
+                kind: object.kind.singular().to_owned(),
+                namespace: object.namespace.clone().unwrap_or_default(),
+                name: object.name.clone(),
+                reason: reason.to_string(),
+                warning: reason.is_warning(),
+                message: message.clone(),
+                counts: counts.collect(),
+            })
+        }
+    };
+    v1::EventsResponse { message: Some(message) }
 }
 
 fn diagnostic(diagnostic: Diagnostic) -> v1::Diagnostic {

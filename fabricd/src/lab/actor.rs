@@ -12,7 +12,7 @@ use super::{
     change::{Caller, Worker, places},
     goal::Goal,
 };
-use crate::ledger::Ledger;
+use crate::{events::Events, ledger::Ledger};
 
 /// Changes that may wait for their turn before the next caller has to.
 const QUEUE: usize = 8;
@@ -81,6 +81,7 @@ pub struct Recovered {
 pub fn start<K: Kernel>(
     kernel: Arc<K>,
     ledger: Arc<Ledger>,
+    happened: Arc<Events>,
     name: LabName,
     lab: Option<Recovered>,
 ) -> LabHandle {
@@ -89,7 +90,7 @@ pub fn start<K: Kernel>(
     let (open_places, open) = watch::channel(open);
     let lab = lab.map(|Recovered { generation, goal }| Arc::new(goal.reached(generation, open)));
     let (publish, state) = watch::channel(lab);
-    tokio::spawn(run(Arc::new(Worker { kernel, ledger, name, publish, open_places }), receiver));
+    tokio::spawn(run(Arc::new(Worker { kernel, ledger, happened, name, publish, open_places }), receiver));
     LabHandle { commands, state }
 }
 

@@ -4,22 +4,25 @@ use std::{collections::BTreeSet, sync::Arc, time::Instant};
 
 use fabric_core::{
     blueprint::Blueprint,
-    fault::FaultError,
-    kernel::{Kernel, KernelError},
+    event::{self, Event, Reason},
+    kernel::Kernel,
     name::LabName,
     place::Place,
     plan::{self, Action, Observed, Plan},
-    spec::{Diagnostic, Reading, Source, edit::EditError},
+    spec::{Diagnostic, Reading, Source},
     topology::{Rollout, Standing},
 };
 use tokio::sync::{mpsc, watch};
 
 use super::{
-    Lab, ReconcileError,
+    ChangeError, Lab, ReconcileError,
     goal::Goal,
     reconcile::{self, carry_out, reconcile},
 };
-use crate::ledger::{Intent, Ledger, LedgerError};
+use crate::{
+    events::Events,
+    ledger::{Intent, Ledger},
+};
 
 /// What can be done to a lab.
 #[derive(Debug)]
@@ -106,46 +109,6 @@ pub enum DeleteEvent {
     Failed(ChangeError),
 }
 
-/// Why a change did not happen.
-#[derive(Debug, thiserror::Error)]
-pub enum ChangeError {
-    /// There is no such lab.
-    #[error("there is no lab `{0}`")]
-    NotFound(LabName),
-    /// There is no such node.
-    #[error("lab `{lab}` has no AKS node `{node}`")]
-    NoNode {
-        /// The lab.
-        lab: LabName,
-        /// As the user wrote it.
-        node: String,
-    },
-    /// The lab's file cannot be changed so.
-    #[error(transparent)]
-    Edit(#[from] EditError),
-    /// The fault makes no sense.
-    #[error(transparent)]
-    Fault(#[from] FaultError),
-    /// The kernel refused, and the lab was brought back to what it was.
-    #[error("nothing was changed: {0}")]
-    Refused(ReconcileError),
-    /// The kernel refused to take something away, or to bring the lab back.
-    #[error("the lab is incomplete now: {0}")]
-    Incomplete(ReconcileError),
-    /// The intent could not be written down, so nothing was begun.
-    #[error("nothing was changed: {0}")]
-    Ledger(#[from] LedgerError),
-    /// A thread of the daemon has panicked.
-    #[error("the daemon has a bug; its log says more")]
-    Panicked,
-}
-
-impl From<KernelError> for ChangeError {
-    fn from(error: KernelError) -> Self {
-        Self::Refused(error.into())
-    }
-}
-
 /// What a plan was made from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Seen {
@@ -159,6 +122,8 @@ pub(super) enum Seen {
 pub(super) struct Worker<K> {
     pub kernel: Arc<K>,
     pub ledger: Arc<Ledger>,
+    /// Where everybody hears what has happened.
+    pub happened: Arc<Events>,
     pub name: LabName,
     pub publish: watch::Sender<Option<Arc<Lab>>>,
     /// What runs in a place that is not among these ends.
@@ -248,8 +213,19 @@ impl<K: Kernel> Worker<K> {
 
     /// Makes the lab what `goal` says, by way of `plan`; gives its new generation.
     ///
-    /// If the kernel refuses, the lab is brought back to what it was `before`.
+    /// If the kernel refuses, the lab is brought back to what it was `before`. Everybody hears of either.
     pub(super) fn reach(
+        &self,
+        goal: Goal,
+        plan: (Plan, Seen),
+        before: Option<Arc<Lab>>,
+        caller: &Caller,
+    ) -> Result<u64, ChangeError> {
+        let result = self.try_to_reach(goal, plan, before, caller);
+        result.inspect_err(|error| self.tell_failure(Reason::ApplyFailed, error))
+    }
+
+    fn try_to_reach(
         &self,
         goal: Goal,
         (plan, seen): (Plan, Seen),
@@ -260,7 +236,7 @@ impl<K: Kernel> Worker<K> {
         let nothing = Blueprint::default();
         let owned = before.as_ref().map_or(&nothing, |lab| &*lab.owned);
         let generation = before.as_ref().map_or(0, |lab| lab.generation) + 1;
-        let steps = plan.len();
+        let (steps, counts) = (plan.len(), counts(&plan));
         let intent = Intent {
             lab: self.name.clone(),
             generation,
@@ -284,8 +260,12 @@ impl<K: Kernel> Worker<K> {
         self.ledger.write(&Intent { before: None, ..intent })?;
         let milliseconds = milliseconds_since(begun);
         tracing::info!(lab = %self.name, generation, steps, milliseconds, "applied");
+        let told = before.as_ref().map(|lab| event::difference(&lab.topology, &goal.topology));
+        let counts = counts.map(|count| u64::try_from(count).unwrap_or(u64::MAX));
+        let applied = Event::applied(&self.name, before.is_none(), counts, generation, milliseconds);
         let lab = goal.reached(generation, self.open_places.subscribe());
         self.publish.send_replace(Some(Arc::new(lab)));
+        self.tell(told.unwrap_or_default().into_iter().chain([applied]));
         Ok(generation)
     }
 
@@ -350,12 +330,23 @@ impl<K: Kernel> Worker<K> {
         };
         self.open_places.send_replace(Arc::default());
         reconcile(&*self.kernel, &self.name, &lab.owned, &Blueprint::default(), &progress)
-            .map_err(ChangeError::Incomplete)?;
+            .map_err(ChangeError::Incomplete)
+            .inspect_err(|error| self.tell_failure(Reason::DeleteFailed, error))?;
         self.ledger.remove(&self.name)?;
         self.publish.send_replace(None);
         let milliseconds = milliseconds_since(begun);
         tracing::info!(lab = %self.name, milliseconds, "deleted");
+        self.tell([Event::deleted(&self.name, milliseconds)]);
         Ok(DeleteEvent::Deleted(milliseconds))
+    }
+
+    /// Lets everybody hear what has happened.
+    pub(super) fn tell(&self, events: impl IntoIterator<Item = Event>) {
+        self.happened.publish(&self.name, events);
+    }
+
+    fn tell_failure(&self, reason: Reason, error: &ChangeError) {
+        self.tell([Event::of_lab(&self.name, reason, error.to_string())]);
     }
 
     /// The lab, which must be there.
@@ -375,13 +366,14 @@ pub(super) fn places(blueprint: &Blueprint) -> Arc<BTreeSet<Place>> {
 }
 
 fn planned(plan: &Plan, with_text: bool) -> ChangeEvent {
-    let count = |action| plan.steps().filter(|(_, step)| step.action == action).count();
-    ChangeEvent::Planned {
-        create: count(Action::Create),
-        change: count(Action::Replace),
-        remove: count(Action::Remove),
-        text: with_text.then(|| plan.to_string()),
-    }
+    let [create, change, remove] = counts(plan);
+    ChangeEvent::Planned { create, change, remove, text: with_text.then(|| plan.to_string()) }
+}
+
+/// Objects to make, to change and to take away.
+fn counts(plan: &Plan) -> [usize; 3] {
+    [Action::Create, Action::Replace, Action::Remove]
+        .map(|action| plan.steps().filter(|(_, step)| step.action == action).count())
 }
 
 pub(super) fn milliseconds_since(begun: Instant) -> u64 {

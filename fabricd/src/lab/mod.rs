@@ -2,6 +2,7 @@
 
 mod actor;
 mod change;
+mod change_error;
 mod fault;
 mod goal;
 mod reconcile;
@@ -20,7 +21,8 @@ use fabric_core::{
 use tokio::sync::watch;
 
 pub use actor::LabHandle;
-pub use change::{Change, ChangeError, ChangeEvent, DeleteEvent};
+pub use change::{Change, ChangeEvent, DeleteEvent};
+pub use change_error::ChangeError;
 pub use fault::FaultOutcome;
 pub use reconcile::{ReconcileError, reconcile};
 pub use registry::{Registry, SelectError};

@@ -15,7 +15,10 @@ use fabric_core::{
 };
 
 use super::{Lab, LabHandle, actor, actor::Recovered, change::says_the_same, goal::Goal, reconcile};
-use crate::ledger::{Design, Intent, Ledger};
+use crate::{
+    events::Events,
+    ledger::{Design, Intent, Ledger},
+};
 
 /// Why no lab could be picked.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
@@ -40,18 +43,24 @@ pub enum SelectError {
 pub struct Registry<K> {
     kernel: Arc<K>,
     ledger: Arc<Ledger>,
+    events: Arc<Events>,
     labs: Mutex<BTreeMap<LabName, LabHandle>>,
 }
 
 impl<K: Kernel> Registry<K> {
     /// A registry without labs.
     pub fn new(kernel: Arc<K>, ledger: Ledger) -> Self {
-        Self { kernel, ledger: Arc::new(ledger), labs: Mutex::default() }
+        Self { kernel, ledger: Arc::new(ledger), events: Arc::default(), labs: Mutex::default() }
     }
 
     /// The kernel that all labs are in.
     pub fn kernel(&self) -> &K {
         &self.kernel
+    }
+
+    /// What happens to all labs.
+    pub fn events(&self) -> &Events {
+        &self.events
     }
 
     /// Takes over what the ledger says, as after a crash or an update of the daemon: finishes what was
@@ -66,7 +75,7 @@ impl<K: Kernel> Registry<K> {
             let name = intent.lab.clone();
             match self.recover_lab(intent) {
                 Ok(lab) => {
-                    let handle = actor::start(self.kernel.clone(), self.ledger.clone(), name.clone(), lab);
+                    let handle = self.start(&name, lab);
                     self.lock().insert(name, handle);
                 }
                 Err(error) => tracing::error!(lab = %name, error, "cannot take the lab over"),
@@ -110,8 +119,12 @@ impl<K: Kernel> Registry<K> {
 
     /// The way to the lab `name`, whether it is there yet or not.
     pub fn handle(&self, name: &LabName) -> LabHandle {
-        let start = || actor::start(self.kernel.clone(), self.ledger.clone(), name.clone(), None);
-        self.lock().entry(name.clone()).or_insert_with(start).clone()
+        self.lock().entry(name.clone()).or_insert_with(|| self.start(name, None)).clone()
+    }
+
+    fn start(&self, name: &LabName, lab: Option<Recovered>) -> LabHandle {
+        let (kernel, ledger, events) = (self.kernel.clone(), self.ledger.clone(), self.events.clone());
+        actor::start(kernel, ledger, events, name.clone(), lab)
     }
 
     /// The name of the lab that was made from these files, if one was: so they need not be read to know it.

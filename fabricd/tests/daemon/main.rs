@@ -5,3 +5,4 @@ mod fake_kernel;
 mod faults;
 mod reconcile;
 mod service;
+mod told;

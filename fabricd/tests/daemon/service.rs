@@ -78,6 +78,13 @@ async fn bad_calls_get_a_reason() {
         let delete = v1::DeleteRequest { lab: "../../etc".to_owned() };
         assert_eq!(labs.delete(delete).await.expect_err("no lab").code(), Code::NotFound);
 
+        let graph = |lab: &str, format: i32| v1::GraphRequest { lab: lab.to_owned(), format };
+        assert_eq!(labs.graph(graph("nowhere", 1)).await.expect_err("no lab").code(), Code::NotFound);
+        assert_eq!(labs.graph(graph("", 77)).await.expect_err("no lab").code(), Code::NotFound);
+        let nothing = v1::EventsRequest { lab: "\0".repeat(1 << 20), follow: false };
+        let mut nothing = labs.events(nothing).await.expect("an answer").into_inner();
+        assert!(nothing.message().await.expect("an end").is_none(), "nothing has happened");
+
         // No file, an empty one, one that is no YAML: told, never a crash.
         for files in
             [vec![], vec![String::new()], vec!["\0\u{1}{{{".to_owned()], vec!["a: &a [*a]".to_owned()]]

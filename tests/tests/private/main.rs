@@ -4,6 +4,7 @@ mod capture;
 mod changes;
 mod compare;
 mod documents;
+mod events;
 mod exec;
 mod faults;
 mod files;
@@ -28,6 +29,7 @@ fn main() -> ExitCode {
     tests.extend(files::TESTS);
     tests.extend(lifetime::TESTS);
     tests.extend(documents::TESTS);
+    tests.extend(events::TESTS);
     tests.extend(compare::TESTS);
     let skipped = if *faults::NETEM { None } else { Some(("this kernel has no netem", faults::NETEM_TESTS)) };
     if skipped.is_none() {

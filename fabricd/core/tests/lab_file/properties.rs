@@ -20,6 +20,7 @@ fn check(text: &str) {
             let nics: Vec<_> =
                 first.azure_vms().map(|(_, _, nic)| (nic.subnet, nic.private_ip_address)).collect();
             assert_eq!(nics.iter().collect::<BTreeSet<_>>().len(), nics.len());
+            crate::well_formed::check(&first);
             for cluster in &first.managed_clusters {
                 let pods: Vec<_> =
                     cluster.pods.iter().filter(|pod| !pod.host_network).map(|pod| pod.address).collect();
