@@ -18,7 +18,7 @@ const KUBENET: &str = include_str!("../../../labs/kubenet/lab.yaml");
 async fn apply(registry: &Registry<FakeKernel>, text: &str, dry_run: bool) {
     let sources = vec![Source { name: "lab.yaml".into(), text: text.into() }];
     let lab = LabName::new("kubenet").unwrap();
-    let mut events = registry.handle(&lab).change(Change::Apply { sources, dry_run }).await;
+    let mut events = registry.handle(&lab).change(Change::Apply { sources, reading: None, dry_run }).await;
     while let Some(event) = events.recv().await {
         if let ChangeEvent::Rejected(mistakes) = event {
             panic!("{mistakes:#?}");
