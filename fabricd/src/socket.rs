@@ -11,6 +11,7 @@ use std::{
         },
     },
     path::{Path, PathBuf},
+    time::{Duration, Instant},
 };
 
 use nix::{
@@ -20,6 +21,9 @@ use nix::{
 
 /// Group whose members may use a system daemon, if it exists.
 pub const GROUP: &str = "fabric";
+
+/// How long a lock may outlive its daemon.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// What fabctl leaves beside the socket of a daemon that it has started: its log, and the lock that
 /// keeps two fabctl from starting two.
@@ -90,8 +94,7 @@ impl Socket {
         }
         let directory = File::open(parent).map_err(io_error("open", parent))?;
         // The directory itself is the lock, so no lock file is ever left.
-        let directory = Flock::lock(directory, FlockArg::LockExclusiveNonblock)
-            .map_err(|_| SocketError::InUse(path.to_owned()))?;
+        let directory = lock(directory).ok_or_else(|| SocketError::InUse(path.to_owned()))?;
         match fs::remove_file(path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
                 return Err(io_error("replace", path)(error));
@@ -124,6 +127,20 @@ impl Socket {
     /// Gives up the lock when the value goes; the listener stays.
     pub fn into_parts(self) -> (UnixListener, Flock<File>) {
         (self.listener, self.directory)
+    }
+}
+
+/// Locks the directory. A daemon that was killed while it started a program leaves the lock to that child
+/// until it runs: so what is locked is tried again for [`PATIENCE`].
+fn lock(mut directory: File) -> Option<Flock<File>> {
+    let begun = Instant::now();
+    loop {
+        match Flock::lock(directory, FlockArg::LockExclusiveNonblock) {
+            Ok(locked) => return Some(locked),
+            Err(_) if begun.elapsed() >= PATIENCE => return None,
+            Err((unlocked, _)) => directory = unlocked,
+        }
+        std::thread::sleep(Duration::from_millis(5));
     }
 }
 
@@ -167,6 +184,22 @@ mod tests {
         drop(socket);
         remains.remove();
         assert!(!path.parent().unwrap().exists());
+    }
+
+    /// A child that has been forked and runs nothing of its own yet has all files of its parent.
+    #[test]
+    fn a_lock_that_outlives_its_daemon_a_little_is_waited_for() {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("fabricd/fabricd.sock");
+        let socket = Socket::bind(&path, Access::Private).unwrap();
+        let child = socket.remains().unwrap();
+        drop(socket.into_parts().0);
+        let child = std::thread::spawn(move || {
+            std::thread::sleep(Duration::from_millis(50));
+            drop(child);
+        });
+        Socket::bind(&path, Access::Private).unwrap();
+        child.join().unwrap();
     }
 
     #[test]
