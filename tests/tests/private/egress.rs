@@ -278,11 +278,12 @@ impl Table {
             }
             _ => outcome.client.as_ref().map(|(address, _)| address.clone()),
         };
-        match (outcome.answered, source) {
-            (true, Some(source)) => source,
-            (false, None) => "-".to_owned(),
-            (true, None) => "an answer, and no source".to_owned(),
-            (false, Some(source)) => format!("{source}, and no answer"),
+        match (outcome.answered, source, &self.columns[column].1) {
+            (true, Some(source), _) => source,
+            (false, Some(source), _) => format!("{source}, and no answer"),
+            // A router on the way may have said that there is no way.
+            (false, None, _) | (true, None, Question::Private { .. }) => "-".to_owned(),
+            (true, None, _) => "an answer of somebody else".to_owned(),
         }
     }
 
