@@ -22,6 +22,7 @@ mod procfs;
 mod programs;
 mod routing;
 mod ruleset;
+pub mod socket;
 mod supervise;
 mod sysctl;
 pub mod terminal;
