@@ -4,6 +4,7 @@
 use std::{collections::BTreeSet, net::Ipv4Addr};
 
 use crate::{
+    conntrack::Connection,
     name::{IfName, LabName},
     object::Route,
     place::Place,
@@ -44,6 +45,12 @@ pub trait Kernel: Send + Sync + 'static {
     /// # Errors
     /// If there is no such place, or it cannot be entered or read.
     fn routing(&self, lab: &LabName, place: &Place, packets: &[Packet]) -> Result<Routing, KernelError>;
+
+    /// Reads the connection tracking table of one place, in no order. A place whose rules track nothing has none.
+    ///
+    /// # Errors
+    /// If there is no such place, or it cannot be entered or read.
+    fn connections(&self, lab: &LabName, place: &Place) -> Result<Vec<Connection>, KernelError>;
 
     /// What this machine's kernel offers, found out once at start.
     fn machine(&self) -> Machine;

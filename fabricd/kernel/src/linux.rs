@@ -8,6 +8,7 @@ use std::{
 };
 
 use fabric_core::{
+    conntrack::Connection,
     kernel::{Kernel, KernelError, Machine, Packet, Routing, StepError},
     name::LabName,
     place::Place,
@@ -15,7 +16,8 @@ use fabric_core::{
 };
 
 use crate::{
-    execute, memory::Memory, namespace, netlink::qdisc, observe, procfs::Procfs, routing, ruleset::Loaders,
+    conntrack, execute, memory::Memory, namespace, netlink::qdisc, observe, procfs::Procfs, routing,
+    ruleset::Loaders,
 };
 
 /// The kernel of this machine, with the namespaces that are named in one directory.
@@ -68,6 +70,10 @@ impl Kernel for LinuxKernel {
 
     fn routing(&self, lab: &LabName, place: &Place, packets: &[Packet]) -> Result<Routing, KernelError> {
         routing::read(&self.directory, lab, place, packets)
+    }
+
+    fn connections(&self, lab: &LabName, place: &Place) -> Result<Vec<Connection>, KernelError> {
+        conntrack::read(&self.directory, lab, place)
     }
 
     fn machine(&self) -> Machine {

@@ -1,7 +1,8 @@
 //! The only place where an error becomes a gRPC status.
 
 use fabric_core::{
-    capture::arguments::ArgumentError, fault::FaultError, spec::edit::EditError, target::TargetError,
+    capture::arguments::ArgumentError, conntrack::NoFilter, fault::FaultError, spec::edit::EditError,
+    target::TargetError,
 };
 use tonic::{Code, Status};
 
@@ -67,6 +68,12 @@ impl ToStatus for FaultError {
 }
 
 impl ToStatus for ArgumentError {
+    fn to_status(&self) -> Status {
+        Status::invalid_argument(self.to_string())
+    }
+}
+
+impl ToStatus for NoFilter {
     fn to_status(&self) -> Status {
         Status::invalid_argument(self.to_string())
     }
