@@ -9,14 +9,21 @@ use std::{
 
 use fabric_core::{
     conntrack::Connection,
-    kernel::{Kernel, KernelError, Machine, Packet, Routing, StepError},
+    kernel::{Kernel, KernelError, Listening, Machine, NamespaceId, Packet, Routing, StepError},
+    listener::Listener,
     name::LabName,
     place::Place,
     plan::{Observed, Wave},
 };
 
 use crate::{
-    conntrack, execute, memory::Memory, namespace, netlink::qdisc, observe, procfs::Procfs, routing,
+    conntrack, execute, listener,
+    memory::Memory,
+    namespace::{self, Namespace},
+    netlink::qdisc,
+    observe,
+    procfs::Procfs,
+    routing,
     ruleset::Loaders,
 };
 
@@ -74,6 +81,15 @@ impl Kernel for LinuxKernel {
 
     fn connections(&self, lab: &LabName, place: &Place) -> Result<Vec<Connection>, KernelError> {
         conntrack::read(&self.directory, lab, place)
+    }
+
+    fn listen(&self, lab: &LabName, listeners: &BTreeSet<Listener>) -> Vec<Result<Listening, KernelError>> {
+        listener::open(&self.directory, lab, listeners)
+    }
+
+    fn namespace(&self, lab: &LabName, place: &Place) -> Option<NamespaceId> {
+        let namespace = Namespace::open(&self.directory.join(place.netns_name(lab)));
+        Some(namespace.ok()??.identity().into())
     }
 
     fn machine(&self) -> Machine {

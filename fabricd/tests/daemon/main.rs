@@ -5,5 +5,6 @@ mod connections;
 mod fake_kernel;
 mod faults;
 mod reconcile;
+mod responder;
 mod service;
 mod told;
