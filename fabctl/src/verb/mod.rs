@@ -3,6 +3,7 @@
 pub mod apply;
 pub mod compare;
 pub mod completion;
+pub mod connections;
 pub mod conntrack;
 pub mod daemon;
 pub mod delete;

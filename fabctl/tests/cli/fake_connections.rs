@@ -1,7 +1,9 @@
 //! The canned daemon's connections.
 
 use fabric_proto::v1::{connection_service_server::ConnectionService, *};
-use tonic::{Request, Response, Status};
+use tokio::sync::mpsc;
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::{Request, Response, Status, Streaming};
 
 use crate::fake::{Answers, answers};
 
@@ -42,6 +44,7 @@ fn ping() -> TrackedConnection {
 #[tonic::async_trait]
 impl ConnectionService for CannedConnections {
     type ListStream = Answers<ListConnectionsResponse>;
+    type OpenStream = Answers<OpenConnectionsResponse>;
 
     /// Two connections in two parts, and 9 left out; with a filter nothing but the filter, as an error.
     async fn list(
@@ -66,5 +69,58 @@ impl ConnectionService for CannedConnections {
             }
         }
         Ok(answers(all))
+    }
+
+    /// There are 64 ports. From `show` it says what it was asked, from `gone` the place goes by itself, else it
+    /// waits until it is asked to close.
+    async fn open(
+        &self,
+        request: Request<Streaming<OpenConnectionsRequest>>,
+    ) -> Result<Response<Self::OpenStream>, Status> {
+        use open_connections_request::Message as Asked;
+        use open_connections_response::Message;
+        let mut requests = request.into_inner();
+        let Some(Asked::Start(start)) = requests.message().await?.and_then(|one| one.message) else {
+            return Err(Status::invalid_argument("no start"));
+        };
+        let source = start.source.clone().unwrap().name;
+        if source == "show" {
+            return Err(Status::invalid_argument(format!("{start:?}")));
+        }
+        let opened = start.count.min(64);
+        let timed_out = start.count - opened;
+        let failure = ConnectionFailure::TimedOut.into();
+        let first_failure = (timed_out > 0).then(|| FailedConnection {
+            number: 65,
+            failure,
+            text: "timed out after 3 s".into(),
+        });
+        let tally = ConnectionTally {
+            destination: format!("{}:{}", start.destination, start.port),
+            wanted: start.count,
+            opened,
+            timed_out,
+            first_failure,
+            ..Default::default()
+        };
+        let send = |message| Ok(OpenConnectionsResponse { message: Some(message) });
+        let (sender, receiver) = mpsc::channel(8);
+        tokio::spawn(async move {
+            let _ =
+                sender.send(send(Message::Progress(ConnectionTally { opened: 1, ..tally.clone() }))).await;
+            let _ = sender.send(send(Message::Opened(tally))).await;
+            let mut closed = ConnectionsClosed::default();
+            if source == "gone" {
+                closed.place_gone = "pod/aks/default/gone".into();
+            } else {
+                let asked = requests.message().await.unwrap().and_then(|one| one.message);
+                assert_eq!(asked, Some(Asked::Close(CloseConnections {})));
+            }
+            if source == "lossy" {
+                closed.lost = 2;
+            }
+            let _ = sender.send(send(Message::Closed(closed))).await;
+        });
+        Ok(Response::new(Box::pin(ReceiverStream::new(receiver))))
     }
 }

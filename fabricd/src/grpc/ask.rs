@@ -6,7 +6,7 @@ use fabric_core::kernel::Kernel;
 use fabric_proto::v1;
 use tonic::Status;
 
-use super::status::ToStatus;
+use super::{incoming::or_default, status::ToStatus};
 use crate::{
     lab::{Lab, Registry},
     question::QuestionError,
@@ -22,8 +22,8 @@ pub async fn ask<K: Kernel, T: Send + 'static>(
     let v1::Target { lab, namespace, name } = target;
     let lab = registry.select(&lab).map_err(|error| error.to_status())?;
     let registry = registry.clone();
-    let namespace = if namespace.is_empty() { "default".to_owned() } else { namespace };
-    let answer = tokio::task::spawn_blocking(move || question(registry.kernel(), &lab, &namespace, &name));
+    let answer =
+        tokio::task::spawn_blocking(move || question(registry.kernel(), &lab, or_default(&namespace), &name));
     let answer = answer.await.map_err(|_| Status::internal("the question panicked"))?;
     answer.map_err(|error| error.to_status())
 }

@@ -5,6 +5,7 @@ mod ask;
 mod connection_service;
 mod daemon_service;
 mod fault_service;
+mod incoming;
 mod lab_service;
 mod network_service;
 mod probe_service;
@@ -65,8 +66,10 @@ pub async fn router<K: Kernel>(
         netns_dir: about.netns_dir.clone(),
     });
     let network = NetworkServiceServer::new(network_service::NetworkApi { registry: registry.clone() });
-    let connections =
-        ConnectionServiceServer::new(connection_service::ConnectionApi { registry: registry.clone() });
+    let connections = ConnectionServiceServer::new(connection_service::ConnectionApi {
+        registry: registry.clone(),
+        netns_dir: about.netns_dir.clone(),
+    });
     let faults = FaultServiceServer::new(fault_service::FaultApi { registry: registry.clone() });
     let daemon = DaemonServiceServer::new(daemon_service::DaemonApi { registry, about, stop });
     Ok(Server::builder()

@@ -8,7 +8,7 @@ use tonic::{Code, Status};
 
 use crate::{
     lab::{ChangeError, SelectError},
-    probe::CaptureError,
+    probe::{CaptureError, connections::OpenError},
     question::QuestionError,
 };
 
@@ -87,6 +87,17 @@ impl ToStatus for CaptureError {
             Self::Interface(_) | Self::Places | Self::Format => Status::invalid_argument(self.to_string()),
             Self::Start(_) => Status::internal(chain(self)),
         }
+    }
+}
+
+impl ToStatus for OpenError {
+    fn to_status(&self) -> Status {
+        let code = match self {
+            Self::OutOfRange(_) => Code::InvalidArgument,
+            Self::Files { .. } => Code::ResourceExhausted,
+            Self::Socket { .. } => Code::Internal,
+        };
+        Status::new(code, chain(self))
     }
 }
 

@@ -1,6 +1,7 @@
 //! Connections by gRPC, with a model of the kernel.
 
 use fabric_proto::v1::{self, connection_service_client::ConnectionServiceClient};
+use futures::stream;
 use tonic::Code;
 
 use crate::service::{apply, with_daemon};
@@ -61,6 +62,64 @@ async fn what_cannot_be_listed_is_refused() {
             let error = connections.list(of("vm/device", Some(filter))).await.expect_err("no filter");
             assert_eq!((error.code(), error.message().len() < 200), (Code::InvalidArgument, true), "{error}");
         }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_cannot_be_opened_is_refused() {
+    with_daemon(|channel| async move {
+        apply(channel.clone(), include_str!("../../../labs/kubenet/lab.yaml")).await;
+        let mut connections = ConnectionServiceClient::new(channel);
+        let good = || v1::OpenConnectionsStart {
+            source: Some(v1::Target { name: "a".to_owned(), ..Default::default() }),
+            destination: "c".to_owned(),
+            port: 80,
+            count: 1,
+            timeout_milliseconds: 3000,
+            parallel: 1,
+            ..Default::default()
+        };
+        let source = |name: &str| Some(v1::Target { name: name.to_owned(), ..Default::default() });
+        for (start, code, reason) in [
+            (v1::OpenConnectionsStart { source: None, ..good() }, Code::InvalidArgument, "source"),
+            (v1::OpenConnectionsStart { source: source("nobody"), ..good() }, Code::NotFound, "nobody"),
+            (v1::OpenConnectionsStart { destination: "x".repeat(1 << 20), ..good() }, Code::NotFound, "xxx"),
+            (v1::OpenConnectionsStart { port: 0, ..good() }, Code::InvalidArgument, "port"),
+            (v1::OpenConnectionsStart { port: 65_536, ..good() }, Code::InvalidArgument, "port"),
+            (v1::OpenConnectionsStart { count: 0, ..good() }, Code::InvalidArgument, "1 to 16384, not 0"),
+            (v1::OpenConnectionsStart { count: 16_385, ..good() }, Code::InvalidArgument, "not 16385"),
+            (v1::OpenConnectionsStart { parallel: 0, ..good() }, Code::InvalidArgument, "1 to 1024"),
+            (
+                v1::OpenConnectionsStart { per_second: Some(0), ..good() },
+                Code::InvalidArgument,
+                "1 to 100000",
+            ),
+            (v1::OpenConnectionsStart { timeout_milliseconds: 0, ..good() }, Code::InvalidArgument, "300 s"),
+            (
+                v1::OpenConnectionsStart { timeout_milliseconds: 300_001, ..good() },
+                Code::InvalidArgument,
+                "300 s",
+            ),
+            (
+                v1::OpenConnectionsStart { source_port: Some(65_535), count: 2, ..good() },
+                Code::InvalidArgument,
+                "source ports",
+            ),
+            (
+                v1::OpenConnectionsStart { source_port: Some(0), ..good() },
+                Code::InvalidArgument,
+                "source ports",
+            ),
+        ] {
+            let message = Some(v1::open_connections_request::Message::Start(start.clone()));
+            let request = stream::iter([v1::OpenConnectionsRequest { message }]);
+            let error = connections.open(request).await.expect_err("refused");
+            assert_eq!(error.code(), code, "{start:?}");
+            assert!(error.message().contains(reason) && error.message().len() < 300, "{error}");
+        }
+        let nothing = connections.open(stream::iter([v1::OpenConnectionsRequest { message: None }])).await;
+        assert_eq!(nothing.expect_err("no start").code(), Code::InvalidArgument);
     })
     .await;
 }
