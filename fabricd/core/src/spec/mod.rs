@@ -7,6 +7,7 @@
 mod diagnostic;
 mod document;
 pub mod edit;
+pub mod internet;
 pub mod ip_masq_agent;
 pub mod lab;
 pub mod limits;
@@ -15,6 +16,7 @@ pub mod max_surge;
 mod mistake;
 pub mod network_value;
 mod not_built;
+pub mod outbound;
 pub mod problem;
 pub mod route_table;
 mod scalar;

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
-    ManagedCluster, NetworkPlugin, SubnetIndex, VirtualNetwork,
+    ManagedCluster, NetworkPlugin, Outbound, SubnetIndex, VirtualNetwork,
     address_book::AddressBook,
     address_range::{overlap, refused_by_aks},
     agent_pool::{Draft, Surroundings},
@@ -197,6 +197,7 @@ impl Drafted<'_> {
             service_cidr: network.service_cidr,
             dns_service_ip: network.dns_service_ip,
             non_masquerade_cidrs: vec![],
+            outbound: Outbound::NOTHING,
             agent_pools,
             nodes,
             pods: vec![],

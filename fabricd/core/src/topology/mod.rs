@@ -10,13 +10,18 @@ mod connected_ranges;
 mod connections;
 mod deployment;
 mod derived_name;
+mod egress;
 mod gateway;
 mod ground;
+mod internet;
 mod ip_masq_agent;
 mod managed_cluster;
+mod nat_gateway;
+mod network_interface;
 mod network_profile;
 mod node;
 mod on_premises;
+mod outbound;
 mod peering;
 mod planned;
 mod pod_address;
@@ -24,6 +29,7 @@ mod pod_spec;
 mod pod_subnet;
 mod pool_range;
 mod pool_size;
+mod public_address;
 mod resolve;
 mod resource_name;
 pub mod route_table;
@@ -34,6 +40,7 @@ mod standing;
 mod unique;
 mod virtual_machine;
 mod virtual_network;
+mod way_out;
 mod workload;
 
 use std::net::Ipv4Addr;
@@ -42,9 +49,15 @@ use ipnet::Ipv4Net;
 use k8s_openapi::api::{apps::v1::Deployment, core::v1::Pod as PodManifest};
 
 pub use self::{
+    internet::{Internet, Server},
+    nat_gateway::NatGateway,
+    network_interface::{NetworkInterface, Overlay},
+    outbound::{LoadBalancer, Outbound},
     planned::plan_addresses,
+    public_address::PublicAddress,
     resolve::{AZURE_VMS_MAX, resolve},
     standing::{Rollout, Standing},
+    way_out::WayOut,
 };
 pub use crate::spec::lab::GatewayType;
 use crate::{
@@ -70,6 +83,10 @@ pub struct Topology {
     pub virtual_machines: Vec<VirtualMachine>,
     /// AKS clusters.
     pub managed_clusters: Vec<ManagedCluster>,
+    /// NAT gateways, those that AKS makes included.
+    pub nat_gateways: Vec<NatGateway>,
+    /// What there is beyond Azure; `None` if nothing of the lab has a way there.
+    pub internet: Option<Internet>,
 }
 
 /// A VNet.
@@ -111,6 +128,8 @@ pub struct Subnet {
     pub address_prefix: Ipv4Net,
     /// The route table that is attached to it, as an index into [`Topology::route_tables`].
     pub route_table: Option<usize>,
+    /// The NAT gateway that it leaves by, as an index into [`Topology::nat_gateways`].
+    pub nat_gateway: Option<usize>,
 }
 
 impl Subnet {
@@ -127,46 +146,6 @@ pub struct SubnetIndex {
     pub virtual_network: usize,
     /// Which of its subnets.
     pub subnet: usize,
-}
-
-/// A network interface of a VM or node.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct NetworkInterface {
-    /// Where it is attached.
-    pub subnet: SubnetIndex,
-    /// Its address, one of the subnet's.
-    pub private_ip_address: Ipv4Addr,
-    /// Whether it may send and receive packets that are not its own (`enableIPForwarding`).
-    pub enable_ip_forwarding: bool,
-    /// Addresses beside the first that Azure brings to this NIC, ascending: those for a node's pods.
-    /// With a pod subnet they are of that subnet, and the first of them is nobody's but the batch's.
-    pub secondary_addresses: Vec<Ipv4Addr>,
-    /// The same in whole blocks, ascending, with static block allocation. The first address of the first is
-    /// nobody's but the node's.
-    pub secondary_blocks: Vec<Ipv4Net>,
-    /// The pods behind it in a routing domain of their own, if the cluster is an overlay.
-    pub overlay: Option<Overlay>,
-}
-
-impl NetworkInterface {
-    /// All addresses beside the first, ascending.
-    pub fn pod_addresses(&self) -> impl Iterator<Item = Ipv4Addr> {
-        let blocks = self.secondary_blocks.iter().flat_map(|block| {
-            (u32::from(block.network())..=u32::from(block.broadcast())).map(Ipv4Addr::from)
-        });
-        self.secondary_addresses.iter().copied().chain(blocks)
-    }
-}
-
-/// A node's part of its cluster's overlay: a routing domain beside the VNet (aks-facts 2.2).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Overlay {
-    /// The cluster, as an index into [`Topology::managed_clusters`]: each is a domain of its own.
-    pub cluster: usize,
-    /// All of the domain.
-    pub pod_cidr: Ipv4Net,
-    /// What of it is behind this NIC.
-    pub node_pod_cidr: Ipv4Net,
 }
 
 /// A route table (user-defined routes).
@@ -219,6 +198,8 @@ pub struct VirtualNetworkGateway {
     pub subnet: SubnetIndex,
     /// Its private address there.
     pub private_ip_address: Ipv4Addr,
+    /// The site that gets what no site's network has, as an index into [`Topology::on_premises`].
+    pub default_site: Option<usize>,
 }
 
 /// A site on premises.
@@ -230,6 +211,8 @@ pub struct Site {
     pub address_prefixes: Vec<Ipv4Net>,
     /// The gateway it is connected to, as an index into [`Topology::virtual_network_gateways`].
     pub gateway: usize,
+    /// Its router's address on the internet.
+    pub public_address: Option<Ipv4Addr>,
     /// Its machines.
     pub machines: Vec<Machine>,
 }
@@ -286,6 +269,8 @@ pub struct ManagedCluster {
     pub dns_service_ip: Ipv4Addr,
     /// What ip-masq-agent is told beside the network plugin's own (`azure-ip-masq-agent-config`).
     pub non_masquerade_cidrs: Vec<Ipv4Net>,
+    /// How it leaves for the internet.
+    pub outbound: Outbound,
     /// Its node pools.
     pub agent_pools: Vec<AgentPool>,
     /// All nodes of all pools, in the order in which AKS makes them.

@@ -9,7 +9,10 @@ use ipnet::Ipv4Net;
 use serde::{Deserialize, Serialize};
 
 use super::{Topology, address_book::AddressBook, agent_pool::Draft, scale_set::node_name};
-use crate::address_plan::{Mode, formula::blocks};
+use crate::{
+    address_plan::{Mode, formula::blocks},
+    spec::outbound::OutboundType,
+};
 
 /// Addresses and places that are given away, by the names of those who have them.
 ///
@@ -24,6 +27,12 @@ pub struct Standing {
     pub(super) virtual_machines: BTreeMap<String, Ipv4Addr>,
     /// Pods, as `CLUSTER/NAMESPACE/NAME`.
     pub(super) pods: BTreeMap<String, PodLease>,
+    /// Public IP addresses, by their names; those of sites as `onPremises/NAME`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(super) public_ip_addresses: BTreeMap<String, Ipv4Addr>,
+    /// How each cluster leaves for the internet: AKS does not allow every change.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(super) outbound_types: BTreeMap<String, OutboundType>,
 }
 
 /// What a node has.
@@ -37,6 +46,9 @@ pub(super) struct NodeLease {
     pub secondary_blocks: Vec<Ipv4Net>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pod_cidr: Option<Ipv4Net>,
+    /// Which block of SNAT ports of the cluster's load balancer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub snat_block: Option<u32>,
 }
 
 /// What a pod has.
@@ -53,12 +65,15 @@ impl Standing {
     pub fn of(topology: &Topology) -> Self {
         let mut standing = Self::default();
         for cluster in &topology.managed_clusters {
-            for node in &cluster.nodes {
+            standing.outbound_types.insert(cluster.name.clone(), cluster.outbound.outbound_type);
+            let balancer = cluster.outbound.load_balancer.as_ref();
+            for (number, node) in cluster.nodes.iter().enumerate() {
                 let lease = NodeLease {
                     address: node.nic.private_ip_address,
                     secondary_addresses: node.nic.secondary_addresses.clone(),
                     secondary_blocks: node.nic.secondary_blocks.clone(),
                     pod_cidr: node.pod_cidr,
+                    snat_block: balancer.map(|balancer| balancer.blocks[number]),
                 };
                 standing.nodes.insert(node.name.clone(), lease);
             }
@@ -72,6 +87,12 @@ impl Standing {
         }
         for vm in &topology.virtual_machines {
             standing.virtual_machines.insert(vm.name.clone(), vm.nic.private_ip_address);
+        }
+        let public = topology.public_addresses().map(|public| (public.name.clone(), public.address));
+        standing.public_ip_addresses = public.collect();
+        for site in &topology.on_premises {
+            let named = site.public_address.map(|address| (site_key(&site.name), address));
+            standing.public_ip_addresses.extend(named);
         }
         standing
     }
@@ -121,6 +142,11 @@ impl Standing {
         }
         kept
     }
+}
+
+/// No public IP address of Azure has a slash in its name.
+pub(super) fn site_key(site: &str) -> String {
+    format!("onPremises/{site}")
 }
 
 fn pod_key(cluster: &str, namespace: &str, name: &str) -> String {

@@ -132,6 +132,7 @@ pub(super) fn settle(
                 secondary_addresses: vec![],
                 secondary_blocks: vec![],
                 overlay: None,
+                public_address: None,
             },
             ip_forward,
         });
