@@ -60,6 +60,7 @@ pub fn topology() -> Topology {
         service_cidr: "10.0.0.0/16".parse().unwrap(),
         dns_service_ip: Ipv4Addr::new(10, 0, 0, 10),
         non_masquerade_cidrs: vec![],
+        http_proxy: None,
         agent_pools: vec![AgentPool {
             name: "nodepool1".into(),
             scale_set: "aks-nodepool1-11743156-vmss".into(),
@@ -129,6 +130,7 @@ pub fn topology() -> Topology {
             name: "device".into(),
             nic: nic([10, 224, 1, 2], false),
             ip_forward: false,
+            http_proxy: None,
         }],
         managed_clusters: vec![cluster],
     }
