@@ -2,7 +2,7 @@
 //!
 //! Looking into a lab does not pass through here: probes take the published [`Lab`] and go.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use fabric_core::{fault, kernel::Kernel, name::LabName};
 use tokio::sync::{mpsc, oneshot, watch};
@@ -12,7 +12,11 @@ use super::{
     change::{Caller, Worker, places},
     goal::Goal,
 };
-use crate::{events::Events, ledger::Ledger};
+use crate::{
+    events::Events,
+    ledger::Ledger,
+    program::{Launch, Programs},
+};
 
 /// Changes that may wait for their turn before the next caller has to.
 const QUEUE: usize = 8;
@@ -77,20 +81,26 @@ pub struct Recovered {
     pub goal: Goal,
 }
 
-/// Starts the owner of the lab `name`, which has `lab` at the moment, and gives the way to it.
+/// Starts the owner of the lab `name`, which has `lab` at the moment, and gives the way to it. Blocking where
+/// that lab has programs to be started again.
 pub fn start<K: Kernel>(
     kernel: Arc<K>,
     ledger: Arc<Ledger>,
-    happened: Arc<Events>,
+    (happened, launch): (Arc<Events>, Arc<dyn Launch>),
     name: LabName,
     lab: Option<Recovered>,
 ) -> LabHandle {
     let (commands, receiver) = mpsc::channel(QUEUE);
     let open = lab.as_ref().map(|lab| places(&lab.goal.blueprint)).unwrap_or_default();
     let (open_places, open) = watch::channel(open);
-    let lab = lab.map(|Recovered { generation, goal }| Arc::new(goal.reached(generation, open)));
+    let programs = Arc::new(Programs::new(launch));
+    let lab = lab.map(|Recovered { generation, goal }| {
+        programs.run(&goal.topology, goal.programs(), &BTreeSet::new(), &open);
+        Arc::new(goal.reached(generation, open, programs.clone()))
+    });
     let (publish, state) = watch::channel(lab);
-    tokio::spawn(run(Arc::new(Worker { kernel, ledger, happened, name, publish, open_places }), receiver));
+    let worker = Worker { kernel, ledger, happened, name, publish, open_places, programs };
+    tokio::spawn(run(Arc::new(worker), receiver));
     LabHandle { commands, state }
 }
 

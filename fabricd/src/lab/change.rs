@@ -18,10 +18,12 @@ use super::{
     ChangeError, Lab, ReconcileError,
     goal::Goal,
     reconcile::{self, carry_out, reconcile},
+    running::made,
 };
 use crate::{
     events::Events,
     ledger::{Intent, Ledger},
+    program::Programs,
 };
 
 /// What can be done to a lab.
@@ -128,6 +130,8 @@ pub(super) struct Worker<K> {
     pub publish: watch::Sender<Option<Arc<Lab>>>,
     /// What runs in a place that is not among these ends.
     pub open_places: watch::Sender<Arc<BTreeSet<Place>>>,
+    /// What runs in the places as long as the lab does.
+    pub programs: Arc<Programs>,
 }
 
 /// The way to whoever asked for a change.
@@ -233,10 +237,11 @@ impl<K: Kernel> Worker<K> {
         caller: &Caller,
     ) -> Result<u64, ChangeError> {
         let begun = Instant::now();
+        self.check_programs(&goal)?;
         let nothing = Blueprint::default();
         let owned = before.as_ref().map_or(&nothing, |lab| &*lab.owned);
         let generation = before.as_ref().map_or(0, |lab| lab.generation) + 1;
-        let (steps, counts) = (plan.len(), counts(&plan));
+        let (steps, counts, made) = (plan.len(), counts(&plan), made(&plan));
         let intent = Intent {
             lab: self.name.clone(),
             generation,
@@ -248,7 +253,7 @@ impl<K: Kernel> Worker<K> {
             // A caller who does not listen misses steps, and holds nothing up.
             let _ = caller.try_send(ChangeEvent::Progress(done, total));
         };
-        self.open_places.send_replace(places(&goal.blueprint));
+        self.open(&goal.blueprint);
         let (kernel, wanted) = (&*self.kernel, &*goal.blueprint);
         let result = match seen {
             Seen::All => carry_out(kernel, &self.name, plan, owned, wanted, &progress),
@@ -258,12 +263,13 @@ impl<K: Kernel> Worker<K> {
             return Err(self.go_back(&goal.owned, before.as_deref(), error));
         }
         self.ledger.write(&Intent { before: None, ..intent })?;
+        self.run_programs(&goal, &made);
         let milliseconds = milliseconds_since(begun);
         tracing::info!(lab = %self.name, generation, steps, milliseconds, "applied");
         let told = before.as_ref().map(|lab| event::difference(&lab.topology, &goal.topology));
         let counts = counts.map(|count| u64::try_from(count).unwrap_or(u64::MAX));
         let applied = Event::applied(&self.name, before.is_none(), counts, generation, milliseconds);
-        let lab = goal.reached(generation, self.open_places.subscribe());
+        let lab = goal.reached(generation, self.open_places.subscribe(), self.programs.clone());
         self.publish.send_replace(Some(Arc::new(lab)));
         self.tell(told.unwrap_or_default().into_iter().chain([applied]));
         Ok(generation)
@@ -273,10 +279,13 @@ impl<K: Kernel> Worker<K> {
     fn go_back(&self, tried: &Blueprint, before: Option<&Lab>, error: ReconcileError) -> ChangeError {
         let nothing = Blueprint::default();
         let wanted = before.map_or(&nothing, |lab| &*lab.blueprint);
-        self.open_places.send_replace(places(wanted));
+        self.open(wanted);
         if let Err(second) = reconcile(&*self.kernel, &self.name, tried, wanted, &|_, _| {}) {
             tracing::error!(lab = %self.name, error = %second, "cannot bring the lab back");
             return ChangeError::Incomplete(error);
+        }
+        if let Some(lab) = before {
+            self.run_programs(&Goal::of(lab), &BTreeSet::new());
         }
         let written = match before {
             None => self.ledger.remove(&self.name),
@@ -305,11 +314,13 @@ impl<K: Kernel> Worker<K> {
         let changed = !plan.is_empty();
         let generation = lab.generation;
         if changed {
+            let made = made(&plan);
             let progress = |done, total| {
                 let _ = caller.try_send(ChangeEvent::Progress(done, total));
             };
             carry_out(&*self.kernel, &self.name, plan, &lab.owned, &lab.blueprint, &progress)
                 .map_err(ChangeError::Incomplete)?;
+            self.run_programs(&Goal::of(&lab), &made);
         }
         let milliseconds = milliseconds_since(begun);
         Ok(ChangeEvent::Applied { generation, changed, created: false, milliseconds })
@@ -328,7 +339,7 @@ impl<K: Kernel> Worker<K> {
         let progress = |done, total| {
             let _ = events.try_send(DeleteEvent::Progress(done, total));
         };
-        self.open_places.send_replace(Arc::default());
+        self.open(&Blueprint::default());
         reconcile(&*self.kernel, &self.name, &lab.owned, &Blueprint::default(), &progress)
             .map_err(ChangeError::Incomplete)
             .inspect_err(|error| self.tell_failure(Reason::DeleteFailed, error))?;

@@ -18,6 +18,7 @@ use super::{Lab, LabHandle, actor, actor::Recovered, change::says_the_same, goal
 use crate::{
     events::Events,
     ledger::{Design, Intent, Ledger},
+    program::Launch,
 };
 
 /// Why no lab could be picked.
@@ -44,13 +45,14 @@ pub struct Registry<K> {
     kernel: Arc<K>,
     ledger: Arc<Ledger>,
     events: Arc<Events>,
+    launch: Arc<dyn Launch>,
     labs: Mutex<BTreeMap<LabName, LabHandle>>,
 }
 
 impl<K: Kernel> Registry<K> {
-    /// A registry without labs.
-    pub fn new(kernel: Arc<K>, ledger: Ledger) -> Self {
-        Self { kernel, ledger: Arc::new(ledger), events: Arc::default(), labs: Mutex::default() }
+    /// A registry without labs. Their programs are started by `launch`.
+    pub fn new(kernel: Arc<K>, ledger: Ledger, launch: Arc<dyn Launch>) -> Self {
+        Self { kernel, ledger: Arc::new(ledger), events: Arc::default(), launch, labs: Mutex::default() }
     }
 
     /// The kernel that all labs are in.
@@ -123,8 +125,8 @@ impl<K: Kernel> Registry<K> {
     }
 
     fn start(&self, name: &LabName, lab: Option<Recovered>) -> LabHandle {
-        let (kernel, ledger, events) = (self.kernel.clone(), self.ledger.clone(), self.events.clone());
-        actor::start(kernel, ledger, events, name.clone(), lab)
+        let (kernel, ledger) = (self.kernel.clone(), self.ledger.clone());
+        actor::start(kernel, ledger, (self.events.clone(), self.launch.clone()), name.clone(), lab)
     }
 
     /// The name of the lab that was made from these files, if one was: so they need not be read to know it.

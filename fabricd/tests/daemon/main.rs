@@ -2,7 +2,9 @@
 
 mod changes;
 mod fake_kernel;
+mod fake_programs;
 mod faults;
+mod programs;
 mod reconcile;
 mod service;
 mod told;
