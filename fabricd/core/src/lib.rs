@@ -31,6 +31,7 @@ pub mod object;
 pub mod place;
 pub mod plan;
 pub mod program;
+pub mod snat;
 pub mod socket;
 pub mod spec;
 pub mod target;

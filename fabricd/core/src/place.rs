@@ -12,10 +12,27 @@ use crate::name::LabName;
 pub enum Place {
     /// The datacenter network that carries the tunnels between Azure hosts.
     Underlay,
+    /// The internet between Azure, servers and sites.
+    Internet,
     /// The platform addresses of one VNet (168.63.129.16).
     Platform {
         /// The VNet's name.
         virtual_network: String,
+    },
+    /// The Standard Load Balancer of a cluster.
+    LoadBalancer {
+        /// The cluster's name.
+        cluster: String,
+    },
+    /// A NAT gateway.
+    NatGateway {
+        /// The NAT gateway's name.
+        name: String,
+    },
+    /// An Azure Firewall.
+    Firewall {
+        /// The firewall's name.
+        name: String,
     },
     /// The Azure host, with its virtual switch, under one VM.
     Host {
@@ -31,6 +48,11 @@ pub enum Place {
     OnPremises {
         /// The site's name.
         site: String,
+    },
+    /// A server on the internet.
+    Server {
+        /// The server's name.
+        name: String,
     },
     /// A machine at a site on premises.
     Machine {
@@ -63,10 +85,15 @@ impl Place {
     pub fn kind(&self) -> &'static str {
         match self {
             Self::Underlay => "underlay",
+            Self::Internet => "internet",
             Self::Platform { .. } => "platform",
+            Self::LoadBalancer { .. } => "lb",
+            Self::NatGateway { .. } => "natgateway",
+            Self::Firewall { .. } => "firewall",
             Self::Host { .. } => "host",
             Self::Gateway { .. } => "gateway",
             Self::OnPremises { .. } => "onprem",
+            Self::Server { .. } => "server",
             Self::Machine { .. } => "machine",
             Self::Node { .. } => "node",
             Self::VirtualMachine { .. } => "vm",
@@ -76,11 +103,15 @@ impl Place {
 
     fn parts(&self) -> Vec<&str> {
         match self {
-            Self::Underlay => vec![],
+            Self::Underlay | Self::Internet => vec![],
+            Self::LoadBalancer { cluster } => vec![cluster],
             Self::Platform { virtual_network } => vec![virtual_network],
             Self::Host { vm } => vec![vm],
             Self::OnPremises { site } => vec![site],
-            Self::Gateway { name }
+            Self::NatGateway { name }
+            | Self::Firewall { name }
+            | Self::Gateway { name }
+            | Self::Server { name }
             | Self::Machine { name }
             | Self::Node { name }
             | Self::VirtualMachine { name } => vec![name],
@@ -112,6 +143,11 @@ impl Place {
         let one = || (!rest.is_empty()).then(|| rest.to_owned());
         Some(match kind {
             "underlay" => rest.is_empty().then_some(Self::Underlay)?,
+            "internet" => rest.is_empty().then_some(Self::Internet)?,
+            "lb" => Self::LoadBalancer { cluster: one()? },
+            "natgateway" => Self::NatGateway { name: one()? },
+            "firewall" => Self::Firewall { name: one()? },
+            "server" => Self::Server { name: one()? },
             "platform" => Self::Platform { virtual_network: one()? },
             "host" => Self::Host { vm: one()? },
             "gateway" => Self::Gateway { name: one()? },

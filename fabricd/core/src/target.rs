@@ -124,9 +124,14 @@ pub fn default_interface(place: &Place) -> &'static str {
         Place::Underlay => "br0",
         Place::OnPremises { .. } => "lan0",
         Place::Platform { .. } | Place::Host { .. } | Place::Gateway { .. } => "pa0",
-        Place::Machine { .. } | Place::Node { .. } | Place::VirtualMachine { .. } | Place::Pod { .. } => {
-            "eth0"
+        Place::Internet | Place::LoadBalancer { .. } | Place::NatGateway { .. } | Place::Firewall { .. } => {
+            "wan"
         }
+        Place::Server { .. }
+        | Place::Machine { .. }
+        | Place::Node { .. }
+        | Place::VirtualMachine { .. }
+        | Place::Pod { .. } => "eth0",
     }
 }
 
@@ -152,6 +157,7 @@ fn named(topology: &Topology, namespace: &str, text: &str) -> Result<Named, Targ
                         | Place::Node { .. }
                         | Place::VirtualMachine { .. }
                         | Place::Machine { .. }
+                        | Place::Server { .. }
                 )
         };
         all.iter().filter(plain).collect()
@@ -225,6 +231,21 @@ fn all(topology: &Topology, namespace: &str) -> Vec<Named> {
         for machine in &site.machines {
             let place = Place::Machine { name: machine.name.clone() };
             add(place.to_string(), &machine.name, place, Some(machine.address));
+        }
+    }
+    for cluster in topology.managed_clusters.iter().filter(|it| it.outbound.load_balancer.is_some()) {
+        let place = Place::LoadBalancer { cluster: cluster.name.clone() };
+        add(place.to_string(), "", place, None);
+    }
+    for gateway in topology.nat_gateways.iter().filter(|it| it.virtual_network.is_some()) {
+        let place = Place::NatGateway { name: gateway.name.clone() };
+        add(place.to_string(), "", place, None);
+    }
+    if let Some(internet) = &topology.internet {
+        add("internet".into(), "internet", Place::Internet, None);
+        for server in &internet.servers {
+            let place = Place::Server { name: server.name.clone() };
+            add(place.to_string(), &server.name, place, Some(server.address));
         }
     }
     for gateway in &topology.virtual_network_gateways {

@@ -9,7 +9,7 @@ use ipnet::{IpNet, Ipv4Net};
 
 use super::{
     Blueprint, overlay, physical::PhysicalAddresses, platform, sysctls, underlay, virtual_network::Links,
-    virtual_switch,
+    virtual_switch, way_out,
 };
 use crate::{
     effective_routes,
@@ -28,8 +28,8 @@ const TO_THE_VM: u32 = 1;
 pub(crate) const TO_THE_PLATFORM: u32 = 2;
 /// Effective routes of the pods' subnet, where it has another route table than the NIC's.
 pub(crate) const OF_THE_PODS: u32 = 5;
-/// Where a look-up ends that found nothing.
-const NOWHERE: u32 = 6;
+/// Where a look-up ends that left [`OF_THE_PODS`].
+pub(crate) const BEHIND_THE_PODS: u32 = 6;
 
 /// The subnet of the pods on the node at `vm`, where they go by another route table than the NIC (AKS
 /// "configure-azure-cni-dynamic-ip-allocation": separate VNet policies for pods).
@@ -55,14 +55,14 @@ pub fn draw(
     blueprint.add(&place, &cause, Object::Namespace);
     sysctls::fabric(blueprint, &place, &cause, machine);
     let home = nic.subnet.virtual_network;
-    for rules in virtual_switch::host(topology, name, nic) {
+    for rules in virtual_switch::host(topology, vm, name, nic) {
         blueprint.add(&place, &cause, rules);
     }
 
     let attachment = underlay::attach(blueprint, addresses, &place, &cause);
     let peers = topology.peers(home).map(|(peering, _)| peering.remote);
     let links = Links::draw(blueprint, &place, &cause, &attachment, home, peers);
-    let vnet = links.vnet();
+    let vnet = links.vnet().clone();
     let vm0 = port(blueprint, &place, &cause, vm, name);
 
     let address = IpAddr::V4(nic.private_ip_address);
@@ -97,13 +97,17 @@ pub fn draw(
         let effective = effective_routes::effective_routes(topology, index);
         links.routes(blueprint, &place, effective.into_iter(), OF_THE_PODS, own);
         let from = Some(IpNet::V4(topology.subnet(index).address_prefix));
-        // What their table has no way for must not go by the NIC's.
-        route(blueprint, &place, &cause, NOWHERE, everything, NextHop::Blackhole);
-        for (priority, table) in [(24, OF_THE_PODS), (25, NOWHERE)] {
+        // What their table has no way for must not go by the NIC's: the way out is next, see `way_out`.
+        for (priority, table) in [(24, OF_THE_PODS), (25, BEHIND_THE_PODS)] {
             let rule = Rule { priority, input: Some(vm0.name.clone()), from, table };
             blueprint.add(&place, &cause, Object::Rule(rule));
         }
     }
+    way_out::Host { place: &place, vm, nic, attachment: &attachment, vnet: &vnet, vm0: &vm0 }.draw(
+        blueprint,
+        (topology, addresses),
+        (BEHIND_THE_PODS, TO_THE_VM),
+    );
 }
 
 /// The host's end of the VM's NIC.

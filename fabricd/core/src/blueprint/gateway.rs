@@ -106,7 +106,9 @@ pub fn draw(
             }),
         );
         blueprint.add(&place, &cause, Object::Up(Up::plain(ends.link.clone())));
-        for prefix in &site.address_prefixes {
+        let default_site = topology.virtual_network_gateways[number].default_site == Some(site_number);
+        let everything = default_site.then(Ipv4Net::default);
+        for prefix in site.address_prefixes.iter().chain(&everything) {
             let gateway = IpAddr::V4(ends.on_premises);
             let next_hop = NextHop::Via { gateway, link: ends.link.clone(), onlink: false };
             let route = Route {

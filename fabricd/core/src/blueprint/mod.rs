@@ -5,9 +5,13 @@
 
 mod azure_cni;
 pub(crate) mod azure_host;
+mod edge;
 mod gateway;
+mod internet;
 mod iptables;
 mod kubenet;
+mod load_balancer;
+mod nat_gateway;
 mod on_premises;
 pub(crate) mod overlay;
 mod own_cni;
@@ -18,6 +22,7 @@ pub(crate) mod underlay;
 mod virtual_machine;
 mod virtual_network;
 mod virtual_switch;
+pub(crate) mod way_out;
 
 use std::{collections::BTreeMap, fmt, net::IpAddr, sync::Arc};
 
@@ -46,6 +51,13 @@ pub fn draw(topology: &Topology, machine: Machine) -> Blueprint {
     underlay::draw(&mut blueprint, machine);
     for number in 0..topology.virtual_networks.len() {
         platform::draw(&mut blueprint, topology, &addresses, number, machine);
+    }
+    internet::draw(&mut blueprint, topology, &addresses, machine);
+    for number in 0..topology.managed_clusters.len() {
+        load_balancer::draw(&mut blueprint, topology, &addresses, number, machine);
+    }
+    for number in 0..topology.nat_gateways.len() {
+        nat_gateway::draw(&mut blueprint, topology, &addresses, number, machine);
     }
     for number in 0..topology.virtual_network_gateways.len() {
         gateway::draw(&mut blueprint, topology, &addresses, number, machine);

@@ -7,7 +7,7 @@ use std::{
 
 use ipnet::{IpNet, Ipv4Net};
 
-use super::{Blueprint, gateway::tunnel_ends, sysctls};
+use super::{Blueprint, gateway::tunnel_ends, sysctls, virtual_switch};
 use crate::{
     kernel::Machine as Host,
     name::IfName,
@@ -66,6 +66,9 @@ pub fn draw(blueprint: &mut Blueprint, topology: &Topology, number: usize, host:
         for prefix in &topology.virtual_networks[network].address_prefixes {
             via(blueprint, &place, &cause, &vpn, *prefix, ends.azure);
         }
+    }
+    if let Some(address) = site.public_address {
+        blueprint.add(&place, &cause, virtual_switch::site(address));
     }
     for machine in &site.machines {
         draw_machine(blueprint, site, machine, host);

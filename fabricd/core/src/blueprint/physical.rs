@@ -42,6 +42,15 @@ impl PhysicalAddresses {
             let place = Place::Platform { virtual_network: network.name.clone() };
             given.give(place, number, super::platform::ADDRESS);
         }
+        if topology.internet.is_some() {
+            given.edge(Place::Internet, 0);
+        }
+        for (number, cluster) in topology.managed_clusters.iter().enumerate() {
+            given.edge(Place::LoadBalancer { cluster: cluster.name.clone() }, 0x1000 + number);
+        }
+        for (number, gateway) in topology.nat_gateways.iter().enumerate() {
+            given.edge(Place::NatGateway { name: gateway.name.clone() }, 0x2000 + number);
+        }
         Self { by_place: given.by_place }
     }
 
@@ -61,6 +70,11 @@ struct Given {
 }
 
 impl Given {
+    /// What is of no VNet, or would not have a place of its own in it.
+    fn edge(&mut self, place: Place, number: usize) {
+        self.give(place, 63, Ipv4Addr::from(u32::try_from(number).unwrap_or(0)));
+    }
+
     fn give(&mut self, place: Place, virtual_network: usize, address: Ipv4Addr) {
         const BITS: u32 = (1 << 22) - 1;
         let number = u32::try_from(virtual_network).unwrap_or(0) % 64;

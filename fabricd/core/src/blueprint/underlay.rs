@@ -150,6 +150,8 @@ pub enum RoutingDomain {
     PeeredNetwork(usize),
     /// The pods of the cluster of this number.
     Overlay(usize),
+    /// Public addresses: what is between Azure's edge and the internet.
+    Wan,
 }
 
 impl RoutingDomain {
@@ -160,6 +162,7 @@ impl RoutingDomain {
                 1000 + u32::try_from(number).unwrap_or(0)
             }
             Self::Overlay(number) => 2000 + u32::try_from(number).unwrap_or(0),
+            Self::Wan => 9000,
         }
     }
 
@@ -168,6 +171,7 @@ impl RoutingDomain {
         match self {
             Self::VirtualNetwork(_) => LinkRef::fixed("vnet", 4),
             Self::Overlay(_) => LinkRef::fixed("ovl", 5),
+            Self::Wan => LinkRef::fixed("wan", 6),
             Self::PeeredNetwork(number) => LinkRef {
                 name: IfName::fixed(&format!("peer{number}")),
                 index: 4096 + u32::try_from(number).unwrap_or(0),
@@ -179,6 +183,7 @@ impl RoutingDomain {
         match self {
             Self::VirtualNetwork(_) | Self::PeeredNetwork(_) => 0x02,
             Self::Overlay(_) => 0x06,
+            Self::Wan => 0x12,
         }
     }
 

@@ -8,11 +8,12 @@ use std::{fmt::Write, net::Ipv4Addr, sync::Arc};
 
 use crate::{
     object::{Object, Program, Ruleset},
-    topology::{NetworkInterface, Topology},
+    place::Place,
+    topology::{NetworkInterface, Topology, WayOut},
 };
 
 /// The rules of the host under a VM with this NIC. `name` is the VM's, checked before.
-pub fn host(topology: &Topology, name: &str, nic: &NetworkInterface) -> [Object; 2] {
+pub fn host(topology: &Topology, vm: &Place, name: &str, nic: &NetworkInterface) -> [Object; 2] {
     let mut forward = String::new();
     if !nic.enable_ip_forwarding {
         let own = addresses(nic);
@@ -27,8 +28,30 @@ pub fn host(topology: &Topology, name: &str, nic: &NetworkInterface) -> [Object;
     forward.push_str(
         "    tcp flags syn tcp option maxseg size > 1410 tcp option maxseg size set 1410 comment \"platform: MSS 1410\"\n",
     );
-    let links: &[&str] = if nic.overlay.is_some() { &["vm0", "vnet", "ovl"] } else { &["vm0", "vnet"] };
-    [filter("host", &forward, ""), no_router_hop(links)]
+    let mut links = vec!["vm0", "vnet"];
+    links.extend(nic.overlay.map(|_| "ovl"));
+    let mut nat = String::new();
+    if let Some(WayOut::PublicAddress(address)) = topology.way_out(vm, nic, nic.subnet) {
+        links.push("wan");
+        instance_address(&mut forward, &mut nat, nic.private_ip_address, address);
+    }
+    [filter("host", &forward, &nat), no_router_hop(&links)]
+}
+
+/// The NIC's public address, translated for its own private one only. A Standard public address lets nothing
+/// in that a network security group does not allow, and there is none (Azure "Public IP addresses", SKU).
+fn instance_address(forward: &mut String, nat: &mut String, private: Ipv4Addr, public: Ipv4Addr) {
+    let _ = writeln!(
+        forward,
+        "    iifname \"wan\" ct state != {{ established, related }} drop comment \"publicIPAddress: closed without a network security group\"\n    \
+         oifname \"wan\" ip saddr != {private} drop comment \"publicIPAddress: for {private} only\""
+    );
+    nat.push_str(UNTRACKED_TUNNELS);
+    let _ = writeln!(
+        nat,
+        "  chain postrouting {{\n    type nat hook postrouting priority srcnat; policy accept;\n    \
+         oifname \"wan\" snat to {public} comment \"publicIPAddress\"\n  }}"
+    );
 }
 
 /// What did not begin in this VNet goes to a peered one only if that lets it in (aks-facts 2.6). In Azure the
@@ -82,6 +105,31 @@ pub fn gateway() -> [Object; 2] {
     [filter("gateway", "", ""), no_router_hop(&["vnet", "vpn+", "er+"])]
 }
 
+/// The rules of the internet's router: to Azure it is no hop, since nobody outside sees Azure's own.
+pub fn internet() -> [Object; 2] {
+    [filter("internet", "", ""), no_router_hop(&["wan"])]
+}
+
+/// Tunnels are no connections: nothing tracks their outer packets.
+pub(super) const UNTRACKED_TUNNELS: &str = "  chain tunnels_in {\n    type filter hook prerouting priority raw; policy accept;\n    \
+     iifname \"pa0\" notrack\n  }\n  chain tunnels_out {\n    type filter hook output priority raw; policy accept;\n    \
+     udp dport 4789 notrack\n  }\n";
+
+/// The rules of a site's router: what goes out by `isp0` carries its address, and nothing comes in by itself.
+pub fn site(address: Ipv4Addr) -> Object {
+    let mut text = table_head("site");
+    let _ = write!(
+        text,
+        "  chain forward {{\n    type filter hook forward priority filter; policy accept;\n    \
+         iifname \"isp0\" ct state != {{ established, related }} drop\n  }}\n  \
+         chain postrouting {{\n    type nat hook postrouting priority srcnat; policy accept;\n    \
+         oifname \"isp0\" snat to {address}\n  }}\n  \
+         chain input {{\n    type filter hook input priority filter; policy accept;\n    \
+         iifname \"isp0\" ct state != {{ established, related }} drop\n  }}\n}}\n"
+    );
+    nft(text)
+}
+
 /// The rules of the platform addresses: what is not served there is refused for DNS, so that
 /// resolvers give up at once, and ignored for the rest.
 pub fn platform(address: Ipv4Addr) -> Object {
@@ -96,7 +144,7 @@ pub fn platform(address: Ipv4Addr) -> Object {
 
 /// Gives back the hop that forwarding takes, to what comes in by `links`. It is iptables, since nft
 /// can set a TTL but not add to it.
-fn no_router_hop(links: &[&str]) -> Object {
+pub(super) fn no_router_hop(links: &[&str]) -> Object {
     let mut text = String::from("*mangle\n:PREROUTING ACCEPT [0:0]\n");
     for link in links {
         let _ = writeln!(text, "-A PREROUTING -i {link} -j TTL --ttl-inc 1");
@@ -105,7 +153,7 @@ fn no_router_hop(links: &[&str]) -> Object {
     Object::Ruleset(Ruleset { program: Program::Iptables, text: Arc::from(text) })
 }
 
-fn filter(table: &str, forward: &str, input: &str) -> Object {
+fn filter(table: &str, forward: &str, nat: &str) -> Object {
     let mut text = table_head(table);
     if !forward.is_empty() {
         let _ = write!(
@@ -113,7 +161,8 @@ fn filter(table: &str, forward: &str, input: &str) -> Object {
             "  chain forward {{\n    type filter hook forward priority filter; policy accept;\n{forward}  }}\n"
         );
     }
-    push_input(&mut text, input);
+    text.push_str(nat);
+    push_input(&mut text, "");
     text.push_str(
         "  chain output {\n    type filter hook output priority filter; policy accept;\n    \
          ip protocol icmp drop comment \"platform: the switch is silent\"\n  }\n}\n",
@@ -122,11 +171,11 @@ fn filter(table: &str, forward: &str, input: &str) -> Object {
 }
 
 /// Empties and defines the table in one transaction.
-fn table_head(table: &str) -> String {
+pub(super) fn table_head(table: &str) -> String {
     format!("table ip {table}\ndelete table ip {table}\ntable ip {table} {{\n")
 }
 
-fn push_input(text: &mut String, input: &str) {
+pub(super) fn push_input(text: &mut String, input: &str) {
     let _ = write!(
         text,
         "  chain input {{\n    type filter hook input priority filter; policy drop;\n    \
@@ -134,6 +183,6 @@ fn push_input(text: &mut String, input: &str) {
     );
 }
 
-fn nft(text: String) -> Object {
+pub(super) fn nft(text: String) -> Object {
     Object::Ruleset(Ruleset { program: Program::Nft, text: Arc::from(text) })
 }

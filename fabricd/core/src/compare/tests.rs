@@ -127,9 +127,17 @@ fn pods_of_one_node_and_one_place_have_fewer_points() {
 fn addresses_are_called_by_what_they_are_to_the_ends() {
     let role = |scene: &Scene, address: &str| scene.owner(address.parse().unwrap()).role;
     let between = scene(KUBENET, "client", "server");
-    let roles =
-        ["10.244.0.2", "10.244.0.1", "10.224.0.5", "10.244.1.2", "10.244.1.3", "10.1.0.1", "198.51.100.1"]
-            .map(|address| role(&between, address));
+    let roles = [
+        "10.244.0.2",
+        "10.244.0.1",
+        "10.224.0.5",
+        "10.244.1.2",
+        "10.244.1.3",
+        "10.1.0.1",
+        "198.51.100.1",
+        "198.51.100.99",
+    ]
+    .map(|address| role(&between, address));
     assert_eq!(
         roles,
         [
@@ -139,6 +147,7 @@ fn addresses_are_called_by_what_they_are_to_the_ends() {
             "server",
             "pod/neighbour",
             "onprem/datacenter",
+            "lb/aks",
             "nobody"
         ]
     );

@@ -17,8 +17,9 @@ use super::{
 use crate::{
     blueprint::{
         PLATFORM_ADDRESS,
-        azure_host::{TO_THE_PLATFORM, vm_port},
+        azure_host::{BEHIND_THE_PODS, TO_THE_PLATFORM, vm_port},
         overlay::TO_THE_PODS,
+        way_out,
     },
     inventory::resource_id::network_id,
     kernel::{Decision, Packet, Routing},
@@ -97,9 +98,17 @@ pub fn next_hop(reader: &Reader<'_>, source: &BehindNic<'_>, routing: &Routing, 
     let effective = choose(&routing.routes, reader.number, packet.destination);
     let mut answer = match routing.decisions.first() {
         Some(Decision::Route(route)) if route.table == reader.number => of_row(reader, route),
+        Some(Decision::Route(route)) if is_behind_the_routes(route.table) => match effective {
+            Some(internet) if internet.next_hop == NextHop::Throw => {
+                let mut answer = of_row(reader, internet);
+                answer.notes.push(format!("the way out is {}", reader.origin(route)));
+                answer
+            }
+            _ => of_other_table(reader, route, effective),
+        },
         Some(Decision::Route(route)) => of_other_table(reader, route, effective),
-        // For these the kernel names no route. The one that it found says the same.
-        // Behind the table of a pod subnet the look-up ends in nothing, whatever leaves that table.
+        // For these the kernel names no route. The one that it found says the same: a pod subnet that has no
+        // way out has a blackhole behind its table.
         Some(Decision::Dropped | Decision::Refused) => match effective {
             Some(route) if matches!(route.next_hop, NextHop::Blackhole | NextHop::Throw) => {
                 of_row(reader, route)
@@ -152,6 +161,11 @@ fn of_row(reader: &Reader<'_>, route: &Route) -> Answer {
         origin,
         notes: vec![],
     }
+}
+
+/// Tables in which a look-up ends that was sent out of Azure.
+fn is_behind_the_routes(table: u32) -> bool {
+    [BEHIND_THE_PODS, way_out::OF_THE_PODS, way_out::OF_THE_NIC].contains(&table)
 }
 
 /// Tables that come before the effective routes, and that Azure shows nobody.

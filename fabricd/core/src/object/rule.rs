@@ -9,7 +9,7 @@ use crate::name::IfName;
 /// A rule that picks a routing table. Conditions that are absent match everything.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rule {
-    /// 1 to 32765, smaller first; the rule's identity. (0, 32766 and 32767 are the kernel's own.)
+    /// Smaller first; the rule's identity. Not 0, 32766 (the main table) and 32767, the kernel's own.
     pub priority: u32,
     /// The link that the packet came in by; `lo` for packets of the namespace's own.
     pub input: Option<IfName>,

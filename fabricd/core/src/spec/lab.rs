@@ -9,6 +9,7 @@ use serde::Deserialize;
 
 use super::{
     http_proxy::HttpProxy,
+    internet::{Internet, NatGateway, PublicIpAddress},
     managed_cluster::ManagedCluster,
     network_value::{Address, Cidr, SubnetReference},
     route_table::RouteTable,
@@ -32,6 +33,12 @@ pub struct Lab {
     /// Route tables, which subnets name to have them.
     #[serde(default)]
     pub route_tables: Vec<RouteTable>,
+    /// NAT gateways, which subnets name to leave by them.
+    #[serde(default)]
+    pub nat_gateways: Vec<NatGateway>,
+    /// Public IP addresses, which load balancers, NAT gateways, firewalls and VMs name to have them.
+    #[serde(default, rename = "publicIPAddresses")]
+    pub public_ip_addresses: Vec<PublicIpAddress>,
     /// AKS clusters.
     #[serde(default)]
     pub managed_clusters: Vec<ManagedCluster>,
@@ -44,6 +51,8 @@ pub struct Lab {
     /// Sites on premises, each connected to a gateway.
     #[serde(default)]
     pub on_premises: Vec<Site>,
+    /// What there is beyond Azure. Default: two servers, if anything of the lab has a public IP address.
+    pub internet: Option<Internet>,
 }
 
 /// The version of the lab file's format.
@@ -121,6 +130,8 @@ pub struct Subnet {
     /// The name of a route table. Default: none; a kubenet cluster attaches one of its own to its subnets that
     /// have none, and writes its routes into the one that they have.
     pub route_table: Option<String>,
+    /// The name of a NAT gateway, by which everything in the subnet leaves for the internet. Default: none.
+    pub nat_gateway: Option<String>,
 }
 
 /// A VM with one NIC.
@@ -138,6 +149,9 @@ pub struct VirtualMachine {
     /// Whether its NIC may send and receive packets that are not its own. Default: false.
     #[serde(default, rename = "enableIPForwarding")]
     pub enable_ip_forwarding: bool,
+    /// The name of a public IP address of its own. Default: none.
+    #[serde(rename = "publicIPAddress")]
+    pub public_ip_address: Option<String>,
     /// Parameters of its kernel. Only `net.ipv4.ip_forward` is there: "1" makes it a router. Default: "0".
     #[serde(default)]
     pub sysctls: BTreeMap<String, String>,
@@ -156,6 +170,9 @@ pub struct VirtualNetworkGateway {
     pub virtual_network: String,
     /// Default: `Vpn`.
     pub gateway_type: Option<GatewayType>,
+    /// The site that gets what routes send to this gateway and no site's network has, such as the internet
+    /// (forced tunnelling). Default: none.
+    pub gateway_default_site: Option<String>,
 }
 
 /// What a gateway connects with.
@@ -179,6 +196,9 @@ pub struct Site {
     pub address_prefixes: Vec<Cidr>,
     /// The name of the gateway that it is connected to.
     pub virtual_network_gateway: String,
+    /// Its router's address on the internet. Default: the next free one of 192.0.2.0/24.
+    #[serde(rename = "publicIPAddress")]
+    pub public_ip_address: Option<Address>,
     /// Its machines.
     #[serde(default)]
     pub machines: Vec<Machine>,

@@ -7,6 +7,7 @@ use super::{
     http_proxy::HttpProxyConfig,
     max_surge::MaxSurge,
     network_value::{Address, Cidr, SubnetReference},
+    outbound::{LoadBalancerProfile, NatGatewayProfile, OutboundType},
 };
 
 /// An AKS cluster.
@@ -49,8 +50,12 @@ pub struct NetworkProfile {
     /// The cluster's DNS server, in `serviceCidr`. Default: the tenth address, 10.0.0.10.
     #[serde(rename = "dnsServiceIP")]
     pub dns_service_ip: Option<Address>,
-    /// Only `loadBalancer` is built. Default: `loadBalancer`.
+    /// How packets leave for the internet. Default: `loadBalancer`.
     pub outbound_type: Option<OutboundType>,
+    /// With `outboundType: loadBalancer`.
+    pub load_balancer_profile: Option<LoadBalancerProfile>,
+    /// With `outboundType: managedNATGateway`.
+    pub nat_gateway_profile: Option<NatGatewayProfile>,
 }
 
 /// How pods are connected.
@@ -95,24 +100,6 @@ pub enum NetworkPolicy {
     Calico,
     /// Not built yet.
     Cilium,
-}
-
-/// How packets leave for the internet.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub enum OutboundType {
-    /// By the cluster's Standard Load Balancer.
-    LoadBalancer,
-    /// Not built yet.
-    ManagedNATGateway,
-    /// Not built yet.
-    UserAssignedNATGateway,
-    /// Not built yet.
-    UserDefinedRouting,
-    /// Not built yet.
-    Block,
-    /// Not built yet.
-    None,
 }
 
 /// A node pool.

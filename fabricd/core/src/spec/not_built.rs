@@ -8,14 +8,8 @@ use super::{
 };
 
 /// Sections of a lab that come later.
-const LAB_SECTIONS: [&str; 6] = [
-    "networkSecurityGroups",
-    "natGateways",
-    "loadBalancers",
-    "azureFirewalls",
-    "privateEndpoints",
-    "publicIPAddresses",
-];
+const LAB_SECTIONS: [&str; 4] =
+    ["networkSecurityGroups", "loadBalancers", "azureFirewalls", "privateEndpoints"];
 
 /// Kinds that are read.
 pub(super) const BUILT_KINDS: [&str; 5] = ["Lab", "Pod", "Deployment", "Namespace", "ConfigMap"];

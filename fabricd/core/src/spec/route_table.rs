@@ -43,7 +43,7 @@ pub enum NextHopType {
     VirtualAppliance,
     /// Straight to the destination, as within the VNet.
     VnetLocal,
-    /// Out of Azure. There is no internet yet: such packets are lost.
+    /// Out of Azure, by the way that the sender has: a NAT gateway, an address of its own or a load balancer.
     Internet,
     /// To the VNet's gateway, or to the one that it uses of a peered VNet.
     VirtualNetworkGateway,

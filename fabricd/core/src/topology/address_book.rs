@@ -207,7 +207,8 @@ mod tests {
 
     fn book(prefix: &str) -> AddressBook {
         let prefix: Ipv4Net = prefix.parse().unwrap();
-        let subnets = vec![Subnet { name: "s".into(), address_prefix: prefix, route_table: None }];
+        let subnets =
+            vec![Subnet { name: "s".into(), address_prefix: prefix, route_table: None, nat_gateway: None }];
         let name = "v".into();
         AddressBook::of(&[VirtualNetwork { name, address_prefixes: vec![prefix], subnets, peerings: vec![] }])
     }

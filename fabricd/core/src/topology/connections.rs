@@ -1,6 +1,6 @@
 //! What is connected to what: peers, gateways, the subnets of pods, and every VM with its NIC.
 
-use super::{NetworkInterface, Peering, Subnet, SubnetIndex, Topology};
+use super::{NetworkInterface, Peering, PublicAddress, Subnet, SubnetIndex, Topology};
 use crate::place::Place;
 
 impl Topology {
@@ -57,6 +57,14 @@ impl Topology {
             }
             _ => false,
         }
+    }
+
+    /// All public IP addresses of Azure that something has: of load balancers, NAT gateways and VMs.
+    pub fn public_addresses(&self) -> impl Iterator<Item = &PublicAddress> {
+        let balancers = self.managed_clusters.iter().filter_map(|it| it.outbound.load_balancer.as_ref());
+        let gateways = self.nat_gateways.iter().flat_map(|gateway| &gateway.public_addresses);
+        let instances = self.azure_vms().filter_map(|(_, _, nic)| nic.public_address.as_ref());
+        balancers.flat_map(|balancer| &balancer.frontends).chain(gateways).chain(instances)
     }
 
     /// Every VM that hangs on an Azure host, AKS nodes included: place, name and NIC, in the order of

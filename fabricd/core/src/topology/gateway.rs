@@ -48,7 +48,13 @@ pub(super) fn resolve(
                 problems.push(full(networks, subnet, at.key("virtualNetwork")));
             }
             let name = gateway.name.clone();
-            Some(VirtualNetworkGateway { name, gateway_type, subnet, private_ip_address: address? })
+            Some(VirtualNetworkGateway {
+                name,
+                gateway_type,
+                subnet,
+                private_ip_address: address?,
+                default_site: None,
+            })
         });
         gateways.push(resolved);
     }

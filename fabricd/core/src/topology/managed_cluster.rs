@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
-    HttpProxyConfig, ManagedCluster, NetworkPlugin, SubnetIndex, VirtualNetwork,
+    HttpProxyConfig, ManagedCluster, NetworkPlugin, Outbound, SubnetIndex, VirtualNetwork,
     address_book::AddressBook,
     address_range::{overlap, refused_by_aks},
     agent_pool::{Draft, Surroundings},
@@ -210,6 +210,7 @@ impl Drafted<'_> {
             service_cidr: network.service_cidr,
             dns_service_ip: network.dns_service_ip,
             non_masquerade_cidrs: vec![],
+            outbound: Outbound::NOTHING,
             http_proxy,
             agent_pools,
             nodes,

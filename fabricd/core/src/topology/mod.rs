@@ -10,14 +10,18 @@ mod connected_ranges;
 mod connections;
 mod deployment;
 mod derived_name;
+mod egress;
 mod gateway;
 mod ground;
 mod http_proxy;
+mod internet;
 mod ip_masq_agent;
 mod managed_cluster;
+mod nat_gateway;
 mod network_profile;
 mod node;
 mod on_premises;
+mod outbound;
 mod peering;
 mod planned;
 mod pod_address;
@@ -25,6 +29,7 @@ mod pod_spec;
 mod pod_subnet;
 mod pool_range;
 mod pool_size;
+mod public_address;
 mod resolve;
 mod resource_name;
 pub mod route_table;
@@ -43,7 +48,11 @@ use ipnet::Ipv4Net;
 use k8s_openapi::api::{apps::v1::Deployment, core::v1::Pod as PodManifest};
 
 pub use self::{
+    internet::{Internet, Server},
+    nat_gateway::NatGateway,
+    outbound::{LoadBalancer, Outbound, WayOut},
     planned::plan_addresses,
+    public_address::PublicAddress,
     resolve::{AZURE_VMS_MAX, resolve},
     standing::{Rollout, Standing},
 };
@@ -71,6 +80,10 @@ pub struct Topology {
     pub virtual_machines: Vec<VirtualMachine>,
     /// AKS clusters.
     pub managed_clusters: Vec<ManagedCluster>,
+    /// NAT gateways, those that AKS makes included.
+    pub nat_gateways: Vec<NatGateway>,
+    /// What there is beyond Azure; `None` if nothing of the lab has a way there.
+    pub internet: Option<Internet>,
 }
 
 /// A VNet.
@@ -112,6 +125,8 @@ pub struct Subnet {
     pub address_prefix: Ipv4Net,
     /// The route table that is attached to it, as an index into [`Topology::route_tables`].
     pub route_table: Option<usize>,
+    /// The NAT gateway that it leaves by, as an index into [`Topology::nat_gateways`].
+    pub nat_gateway: Option<usize>,
 }
 
 impl Subnet {
@@ -147,6 +162,8 @@ pub struct NetworkInterface {
     pub secondary_blocks: Vec<Ipv4Net>,
     /// The pods behind it in a routing domain of their own, if the cluster is an overlay.
     pub overlay: Option<Overlay>,
+    /// A public address of its own (instance-level public IP).
+    pub public_address: Option<PublicAddress>,
 }
 
 impl NetworkInterface {
@@ -220,6 +237,8 @@ pub struct VirtualNetworkGateway {
     pub subnet: SubnetIndex,
     /// Its private address there.
     pub private_ip_address: Ipv4Addr,
+    /// The site that gets what no site's network has, as an index into [`Topology::on_premises`].
+    pub default_site: Option<usize>,
 }
 
 /// A site on premises.
@@ -231,6 +250,8 @@ pub struct Site {
     pub address_prefixes: Vec<Ipv4Net>,
     /// The gateway it is connected to, as an index into [`Topology::virtual_network_gateways`].
     pub gateway: usize,
+    /// Its router's address on the internet.
+    pub public_address: Option<Ipv4Addr>,
     /// Its machines.
     pub machines: Vec<Machine>,
 }
@@ -296,6 +317,8 @@ pub struct ManagedCluster {
     pub dns_service_ip: Ipv4Addr,
     /// What ip-masq-agent is told beside the network plugin's own (`azure-ip-masq-agent-config`).
     pub non_masquerade_cidrs: Vec<Ipv4Net>,
+    /// How it leaves for the internet.
+    pub outbound: Outbound,
     /// The HTTP proxy of its nodes and pods, if it has one.
     pub http_proxy: Option<HttpProxyConfig>,
     /// Its node pools.

@@ -11,7 +11,6 @@ use super::{
 use crate::spec::{
     managed_cluster::{
         self as spec, ManagedCluster, NetworkDataplane, NetworkPluginMode, NetworkPolicy, NetworkProfile,
-        OutboundType,
     },
     problem::Problem,
     tree::At,
@@ -116,9 +115,6 @@ fn features(profile: &NetworkProfile, at: At<'_>, problems: &mut Vec<Problem>) {
     }
     if profile.network_policy.is_some_and(|policy| policy != NetworkPolicy::None) {
         refuse("networkPolicy", "network policy", "remove it, or write `networkPolicy: none`");
-    }
-    if profile.outbound_type.is_some_and(|outbound| outbound != OutboundType::LoadBalancer) {
-        refuse("outboundType", "this outbound type", "remove it, or write `outboundType: loadBalancer`");
     }
 }
 

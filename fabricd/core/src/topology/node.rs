@@ -149,6 +149,7 @@ impl Nodes<'_> {
             secondary_addresses,
             secondary_blocks,
             overlay,
+            public_address: None,
         })
     }
 }

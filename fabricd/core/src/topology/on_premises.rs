@@ -44,7 +44,13 @@ pub(super) fn resolve(
         for other in sites.iter().filter(|other| other.gateway == gateway) {
             apart_from_site(&prefixes, other, at, problems);
         }
-        sites.push(Site { name: site.name.clone(), address_prefixes: prefixes, gateway, machines });
+        sites.push(Site {
+            name: site.name.clone(),
+            address_prefixes: prefixes,
+            gateway,
+            public_address: None,
+            machines,
+        });
     }
     sites
 }

@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, net::Ipv4Addr};
 use super::{
     ManagedCluster, NetworkPlugin, Pod, Rollout, Standing, SubnetIndex, Topology, VirtualNetwork,
     address_book::AddressBook,
-    connected_ranges,
+    connected_ranges, egress,
     ground::Ground,
     ip_masq_agent,
     managed_cluster::Unpopulated,
@@ -68,7 +68,8 @@ fn try_resolve(
     shortage::tell(&demands, &mut ground.clusters, problems);
     let kept = ground.keep(standing);
     let course = Course { standing, rollout, kept: &kept };
-    let Ground { mut networks, mut route_tables, mut book, vm_drafts, gateways, sites, clusters } = ground;
+    let Ground { mut networks, mut route_tables, mut book, vm_drafts, gateways, mut sites, clusters } =
+        ground;
     let clusters: Vec<Unpopulated> =
         clusters.into_iter().map(|cluster| cluster.make(&networks, course, &mut book, problems)).collect();
     let node_names: BTreeSet<String> =
@@ -77,14 +78,25 @@ fn try_resolve(
     let pools = clusters.iter().flat_map(|it| &it.cluster.agent_pools);
     let pod_subnets: BTreeSet<SubnetIndex> = pools.clone().filter_map(|pool| pool.pod_subnet).collect();
     check_pod_subnets(spec, &networks, &clusters, &pod_subnets, problems);
-    let virtual_machines =
+    let mut virtual_machines =
         virtual_machine::settle(vm_drafts, &networks, is_node, &pod_subnets, &mut book, problems);
-    let gateways: Vec<_> = gateways.into_iter().flatten().collect();
+    let mut gateways: Vec<_> = gateways.into_iter().flatten().collect();
     peering::check_gateways(spec, &networks, &gateways, problems);
-    check_ports(spec, (virtual_machines.len() + node_names.len() + gateways.len()) as u64, problems);
-
-    let managed_clusters =
+    let mut managed_clusters =
         populate(spec, (lab, name.as_ref()), clusters, course, (&networks, &mut book), problems);
+    let lab_of_egress = egress::Lab {
+        networks: &mut networks,
+        route_tables: &route_tables,
+        virtual_machines: &mut virtual_machines,
+        clusters: &mut managed_clusters,
+        gateways: &mut gateways,
+        sites: &mut sites,
+    };
+    let (nat_gateways, internet) = egress::resolve(spec, standing, lab_of_egress, problems);
+    let balancers =
+        managed_clusters.iter().filter(|cluster| cluster.outbound.load_balancer.is_some()).count();
+    let ports = virtual_machines.len() + node_names.len() + gateways.len() + balancers + nat_gateways.len();
+    check_ports(spec, ports as u64, problems);
     if problems.is_empty() {
         route_table::serve_kubenet(spec, lab, &managed_clusters, &mut networks, &mut route_tables, problems);
     }
@@ -96,6 +108,8 @@ fn try_resolve(
         on_premises: sites,
         virtual_machines,
         managed_clusters,
+        nat_gateways,
+        internet,
     };
     connected_ranges::check(spec, &topology, problems);
     Some(topology)
@@ -125,6 +139,8 @@ pub(super) fn check_sizes(spec: &LabSpec, problems: &mut Vec<Problem>) -> Option
         ("virtualMachines", lab.virtual_machines.len()),
         ("virtualNetworkGateways", lab.virtual_network_gateways.len()),
         ("onPremises", lab.on_premises.len()),
+        ("natGateways", lab.nat_gateways.len()),
+        ("publicIPAddresses", lab.public_ip_addresses.len()),
     ];
     let before = problems.len();
     let mut limit = |at: At<'_>, length: usize| {
@@ -136,6 +152,7 @@ pub(super) fn check_sizes(spec: &LabSpec, problems: &mut Vec<Problem>) -> Option
     for (key, length) in sections {
         limit(at.key(key), length);
     }
+    limit(at.key("internet").key("servers"), lab.internet.as_ref().map_or(0, |it| it.servers.len()));
     for (index, site) in lab.on_premises.iter().enumerate() {
         let at = at.key("onPremises").item(index);
         limit(at.key("machines"), site.machines.len());

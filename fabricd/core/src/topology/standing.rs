@@ -24,6 +24,9 @@ pub struct Standing {
     pub(super) virtual_machines: BTreeMap<String, Ipv4Addr>,
     /// Pods, as `CLUSTER/NAMESPACE/NAME`.
     pub(super) pods: BTreeMap<String, PodLease>,
+    /// Public IP addresses, by their names; those of sites as `onPremises/NAME`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(super) public_ip_addresses: BTreeMap<String, Ipv4Addr>,
 }
 
 /// What a node has.
@@ -37,6 +40,9 @@ pub(super) struct NodeLease {
     pub secondary_blocks: Vec<Ipv4Net>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pod_cidr: Option<Ipv4Net>,
+    /// Which block of SNAT ports of the cluster's load balancer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub snat_block: Option<u32>,
 }
 
 /// What a pod has.
@@ -53,12 +59,14 @@ impl Standing {
     pub fn of(topology: &Topology) -> Self {
         let mut standing = Self::default();
         for cluster in &topology.managed_clusters {
-            for node in &cluster.nodes {
+            let balancer = cluster.outbound.load_balancer.as_ref();
+            for (number, node) in cluster.nodes.iter().enumerate() {
                 let lease = NodeLease {
                     address: node.nic.private_ip_address,
                     secondary_addresses: node.nic.secondary_addresses.clone(),
                     secondary_blocks: node.nic.secondary_blocks.clone(),
                     pod_cidr: node.pod_cidr,
+                    snat_block: balancer.map(|balancer| balancer.blocks[number]),
                 };
                 standing.nodes.insert(node.name.clone(), lease);
             }
@@ -72,6 +80,12 @@ impl Standing {
         }
         for vm in &topology.virtual_machines {
             standing.virtual_machines.insert(vm.name.clone(), vm.nic.private_ip_address);
+        }
+        let public = topology.public_addresses().map(|public| (public.name.clone(), public.address));
+        standing.public_ip_addresses = public.collect();
+        for site in &topology.on_premises {
+            let named = site.public_address.map(|address| (site_key(&site.name), address));
+            standing.public_ip_addresses.extend(named);
         }
         standing
     }
@@ -121,6 +135,11 @@ impl Standing {
         }
         kept
     }
+}
+
+/// No public IP address of Azure has a slash in its name.
+pub(super) fn site_key(site: &str) -> String {
+    format!("onPremises/{site}")
 }
 
 fn pod_key(cluster: &str, namespace: &str, name: &str) -> String {

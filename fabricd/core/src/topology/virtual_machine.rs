@@ -137,6 +137,7 @@ pub(super) fn settle(
                 secondary_addresses: vec![],
                 secondary_blocks: vec![],
                 overlay: None,
+                public_address: None,
             },
             ip_forward,
             http_proxy,

@@ -38,6 +38,7 @@ pub(super) fn managed_default(lab: &str, cluster: &str) -> VirtualNetwork {
             name: "aks-subnet".to_owned(),
             address_prefix: net("10.224.0.0/16"),
             route_table: None,
+            nat_gateway: None,
         }],
         peerings: vec![],
     }
@@ -108,7 +109,12 @@ fn virtual_network(
 }
 
 fn subnet(spec: &lab::Subnet) -> Subnet {
-    Subnet { name: spec.name.clone(), address_prefix: spec.address_prefix.0, route_table: None }
+    Subnet {
+        name: spec.name.clone(),
+        address_prefix: spec.address_prefix.0,
+        route_table: None,
+        nat_gateway: None,
+    }
 }
 
 /// A VNet's address space, for its checks.

@@ -67,7 +67,7 @@ pub(crate) fn read(message: RuleMessage) -> Option<Rule> {
             _ => return None,
         }
     }
-    if !plain || !(1..=32765).contains(&priority) {
+    if !plain || [0, 32766, 32767].contains(&priority) {
         return None;
     }
     let input = input.map(IfName::new).transpose().ok()?;

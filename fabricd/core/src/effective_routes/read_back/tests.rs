@@ -7,7 +7,7 @@ use crate::{
     blueprint,
     effective_routes::next_hop::{self, Answer},
     kernel::{Decision, Machine, Packet, Routing},
-    object::NextHop as KernelHop,
+    object::{NextHop as KernelHop, Rule},
     spec::{self, Source},
     target,
 };
@@ -74,7 +74,9 @@ impl World {
             rule.input.as_ref().is_none_or(|input| *input == packet.input)
                 && rule.from.is_none_or(|from| from.contains(&IpAddr::V4(packet.source)))
         });
-        rules.map(|rule| rule.table).chain([MAIN_TABLE]).collect()
+        let (before, behind): (Vec<_>, Vec<_>) = rules.partition(|rule| rule.priority < 32766);
+        let table = |rule: Rule| rule.table;
+        before.into_iter().map(table).chain([MAIN_TABLE]).chain(behind.into_iter().map(table)).collect()
     }
 }
 

@@ -7,8 +7,8 @@ use crate::{
     address_plan::{MaxSurge, Mode},
     name::LabName,
     topology::{
-        AgentPool, GatewayType, Machine, ManagedCluster, NetworkInterface, NetworkPlugin, Node, Pod,
-        RouteTable, Site, Subnet, SubnetIndex, Topology, UserNextHop, UserRoute, VirtualMachine,
+        AgentPool, GatewayType, Machine, ManagedCluster, NetworkInterface, NetworkPlugin, Node, Outbound,
+        Pod, RouteTable, Site, Subnet, SubnetIndex, Topology, UserNextHop, UserRoute, VirtualMachine,
         VirtualNetwork, VirtualNetworkGateway,
     },
 };
@@ -23,6 +23,7 @@ fn nic(address: [u8; 4], enable_ip_forwarding: bool) -> NetworkInterface {
         secondary_addresses: vec![],
         secondary_blocks: vec![],
         overlay: None,
+        public_address: None,
     }
 }
 
@@ -60,6 +61,7 @@ pub fn topology() -> Topology {
         service_cidr: "10.0.0.0/16".parse().unwrap(),
         dns_service_ip: Ipv4Addr::new(10, 0, 0, 10),
         non_masquerade_cidrs: vec![],
+        outbound: Outbound::NOTHING,
         http_proxy: None,
         agent_pools: vec![AgentPool {
             name: "nodepool1".into(),
@@ -92,6 +94,7 @@ pub fn topology() -> Topology {
         name: name.into(),
         address_prefix: prefix.parse().unwrap(),
         route_table,
+        nat_gateway: None,
     };
     Topology {
         lab: LabName::new("kubenet").unwrap(),
@@ -119,11 +122,13 @@ pub fn topology() -> Topology {
             gateway_type: GatewayType::Vpn,
             subnet: SubnetIndex { virtual_network: 0, subnet: 1 },
             private_ip_address: Ipv4Addr::new(10, 225, 0, 4),
+            default_site: None,
         }],
         on_premises: vec![Site {
             name: "datacenter".into(),
             address_prefixes: vec!["10.1.0.0/16".parse().unwrap()],
             gateway: 0,
+            public_address: None,
             machines: vec![Machine { name: "server".into(), address: Ipv4Addr::new(10, 1, 2, 3) }],
         }],
         virtual_machines: vec![VirtualMachine {
@@ -133,5 +138,7 @@ pub fn topology() -> Topology {
             http_proxy: None,
         }],
         managed_clusters: vec![cluster],
+        nat_gateways: vec![],
+        internet: None,
     }
 }
