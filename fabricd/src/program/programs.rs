@@ -102,7 +102,7 @@ impl Programs {
         wait(leaving.into_iter().map(Running::stop).collect());
     }
 
-    /// Runs these programs and no others, and returns when they serve, or do not for [`STARTING`]. One whose
+    /// Runs these programs and no others, and returns when they serve, or do not for three seconds. One whose
     /// surroundings have changed, or whose place is one of `afresh`, is started anew. Blocking.
     pub fn run(
         &self,

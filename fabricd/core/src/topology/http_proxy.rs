@@ -194,7 +194,8 @@ fn check_certificate(text: &str, at: At<'_>, problems: &mut Vec<Problem>) {
     let text = text.trim_ascii_end();
     let digits = text.trim_end_matches('=');
     let is_digit = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/');
-    let is_base64 = text.len() % 4 == 0 && text.len() - digits.len() <= 2 && digits.bytes().all(is_digit);
+    let is_base64 =
+        text.len().is_multiple_of(4) && text.len() - digits.len() <= 2 && digits.bytes().all(is_digit);
     let what = if text.starts_with("-----BEGIN") {
         "`trustedCa` is not in base64"
     } else if !is_base64 {
