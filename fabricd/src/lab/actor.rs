@@ -2,7 +2,7 @@
 //!
 //! Looking into a lab does not pass through here: probes take the published [`Lab`] and go.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::sync::Arc;
 
 use fabric_core::{fault, kernel::Kernel, name::LabName};
 use tokio::sync::{mpsc, oneshot, watch};
@@ -16,6 +16,7 @@ use crate::{
     events::Events,
     ledger::Ledger,
     program::{Launch, Programs},
+    responder::Responder,
 };
 
 /// Changes that may wait for their turn before the next caller has to.
@@ -81,25 +82,37 @@ pub struct Recovered {
     pub goal: Goal,
 }
 
+/// What the owners of all labs share.
+pub struct Shared<K> {
+    pub kernel: Arc<K>,
+    pub ledger: Arc<Ledger>,
+    pub events: Arc<Events>,
+    pub responder: Arc<Responder>,
+    pub launch: Arc<dyn Launch>,
+}
+
 /// Starts the owner of the lab `name`, which has `lab` at the moment, and gives the way to it. Blocking where
 /// that lab has programs to be started again.
-pub fn start<K: Kernel>(
-    kernel: Arc<K>,
-    ledger: Arc<Ledger>,
-    (happened, launch): (Arc<Events>, Arc<dyn Launch>),
-    name: LabName,
-    lab: Option<Recovered>,
-) -> LabHandle {
+pub fn start<K: Kernel>(shared: &Shared<K>, name: LabName, lab: Option<Recovered>) -> LabHandle {
     let (commands, receiver) = mpsc::channel(QUEUE);
     let open = lab.as_ref().map(|lab| places(&lab.goal.blueprint)).unwrap_or_default();
     let (open_places, open) = watch::channel(open);
-    let programs = Arc::new(Programs::new(launch));
+    let programs = Arc::new(Programs::new(shared.launch.clone()));
     let lab = lab.map(|Recovered { generation, goal }| {
-        programs.run(&goal.topology, goal.programs(), &BTreeSet::new(), &open);
+        programs.run(&*shared.kernel, &goal.topology, goal.programs(), &open);
         Arc::new(goal.reached(generation, open, programs.clone()))
     });
     let (publish, state) = watch::channel(lab);
-    let worker = Worker { kernel, ledger, happened, name, publish, open_places, programs };
+    let worker = Worker {
+        kernel: shared.kernel.clone(),
+        ledger: shared.ledger.clone(),
+        happened: shared.events.clone(),
+        responder: shared.responder.clone(),
+        name,
+        publish,
+        open_places,
+        programs,
+    };
     tokio::spawn(run(Arc::new(worker), receiver));
     LabHandle { commands, state }
 }

@@ -18,12 +18,12 @@ use super::{
     ChangeError, Lab, ReconcileError,
     goal::Goal,
     reconcile::{self, carry_out, reconcile},
-    running::made,
 };
 use crate::{
     events::Events,
     ledger::{Intent, Ledger},
     program::Programs,
+    responder::Responder,
 };
 
 /// What can be done to a lab.
@@ -126,6 +126,8 @@ pub(super) struct Worker<K> {
     pub ledger: Arc<Ledger>,
     /// Where everybody hears what has happened.
     pub happened: Arc<Events>,
+    /// Who answers for the lab's servers.
+    pub responder: Arc<Responder>,
     pub name: LabName,
     pub publish: watch::Sender<Option<Arc<Lab>>>,
     /// What runs in a place that is not among these ends.
@@ -179,7 +181,7 @@ impl<K: Kernel> Worker<K> {
         // The same files again are a wish to have it mended; other files are a wish for the difference.
         let seen = if same || created || dry_run { Seen::All } else { Seen::Nothing };
         let observed = match seen {
-            Seen::All => self.kernel.observe(&self.name)?,
+            Seen::All => self.observe()?,
             Seen::Nothing => Observed::of(have),
         };
         let plan = plan::between(&observed, owned, &goal.blueprint);
@@ -189,6 +191,7 @@ impl<K: Kernel> Worker<K> {
         }
         let _ = caller.try_send(planned);
         if plan.is_empty() && same {
+            self.answer(&goal);
             let generation = before.as_ref().map_or(0, |lab| lab.generation);
             let milliseconds = milliseconds_since(begun);
             return Ok(ChangeEvent::Applied { generation, changed: false, created, milliseconds });
@@ -241,7 +244,7 @@ impl<K: Kernel> Worker<K> {
         let nothing = Blueprint::default();
         let owned = before.as_ref().map_or(&nothing, |lab| &*lab.owned);
         let generation = before.as_ref().map_or(0, |lab| lab.generation) + 1;
-        let (steps, counts, made) = (plan.len(), counts(&plan), made(&plan));
+        let (steps, counts) = (plan.len(), counts(&plan));
         let intent = Intent {
             lab: self.name.clone(),
             generation,
@@ -253,7 +256,7 @@ impl<K: Kernel> Worker<K> {
             // A caller who does not listen misses steps, and holds nothing up.
             let _ = caller.try_send(ChangeEvent::Progress(done, total));
         };
-        self.open(&goal.blueprint);
+        self.leave(Some(&goal));
         let (kernel, wanted) = (&*self.kernel, &*goal.blueprint);
         let result = match seen {
             Seen::All => carry_out(kernel, &self.name, plan, owned, wanted, &progress),
@@ -262,8 +265,8 @@ impl<K: Kernel> Worker<K> {
         if let Err(error) = result {
             return Err(self.go_back(&goal.owned, before.as_deref(), error));
         }
+        self.answer(&goal);
         self.ledger.write(&Intent { before: None, ..intent })?;
-        self.run_programs(&goal, &made);
         let milliseconds = milliseconds_since(begun);
         tracing::info!(lab = %self.name, generation, steps, milliseconds, "applied");
         let told = before.as_ref().map(|lab| event::difference(&lab.topology, &goal.topology));
@@ -279,13 +282,14 @@ impl<K: Kernel> Worker<K> {
     fn go_back(&self, tried: &Blueprint, before: Option<&Lab>, error: ReconcileError) -> ChangeError {
         let nothing = Blueprint::default();
         let wanted = before.map_or(&nothing, |lab| &*lab.blueprint);
-        self.open(wanted);
+        let goal = before.map(Goal::of);
+        self.leave(goal.as_ref());
         if let Err(second) = reconcile(&*self.kernel, &self.name, tried, wanted, &|_, _| {}) {
             tracing::error!(lab = %self.name, error = %second, "cannot bring the lab back");
             return ChangeError::Incomplete(error);
         }
-        if let Some(lab) = before {
-            self.run_programs(&Goal::of(lab), &BTreeSet::new());
+        if let Some(goal) = &goal {
+            self.answer(goal);
         }
         let written = match before {
             None => self.ledger.remove(&self.name),
@@ -305,7 +309,7 @@ impl<K: Kernel> Worker<K> {
     fn verify(&self, repair: bool, caller: &Caller) -> Result<ChangeEvent, ChangeError> {
         let begun = Instant::now();
         let lab = self.running()?;
-        let plan = plan::between(&self.kernel.observe(&self.name)?, &lab.owned, &lab.blueprint);
+        let plan = plan::between(&self.observe()?, &lab.owned, &lab.blueprint);
         let planned = planned(&plan, true);
         if !repair {
             return Ok(planned);
@@ -314,14 +318,13 @@ impl<K: Kernel> Worker<K> {
         let changed = !plan.is_empty();
         let generation = lab.generation;
         if changed {
-            let made = made(&plan);
             let progress = |done, total| {
                 let _ = caller.try_send(ChangeEvent::Progress(done, total));
             };
             carry_out(&*self.kernel, &self.name, plan, &lab.owned, &lab.blueprint, &progress)
                 .map_err(ChangeError::Incomplete)?;
-            self.run_programs(&Goal::of(&lab), &made);
         }
+        self.answer(&Goal::of(&lab));
         let milliseconds = milliseconds_since(begun);
         Ok(ChangeEvent::Applied { generation, changed, created: false, milliseconds })
     }
@@ -339,7 +342,7 @@ impl<K: Kernel> Worker<K> {
         let progress = |done, total| {
             let _ = events.try_send(DeleteEvent::Progress(done, total));
         };
-        self.open(&Blueprint::default());
+        self.leave(None);
         reconcile(&*self.kernel, &self.name, &lab.owned, &Blueprint::default(), &progress)
             .map_err(ChangeError::Incomplete)
             .inspect_err(|error| self.tell_failure(Reason::DeleteFailed, error))?;

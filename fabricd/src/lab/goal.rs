@@ -1,11 +1,12 @@
 //! What a lab shall become, from its files to every object.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use fabric_core::{
     blueprint::{self, Blueprint},
     fault::Faults,
     kernel::Machine,
+    listener::{self, Listener},
     program::{self, Program},
     spec::Source,
     topology::{Standing, Topology},
@@ -57,6 +58,13 @@ impl Goal {
         // A node that is started again has no place for a while.
         programs.retain(|program| self.blueprint.places.contains_key(&program.place));
         programs
+    }
+
+    /// Who answers in it: those whose places are there.
+    pub fn listeners(&self) -> BTreeSet<Listener> {
+        let mut listeners = listener::listeners(&self.topology);
+        listeners.retain(|listener| self.blueprint.places.contains_key(&listener.place));
+        listeners
     }
 
     /// The lab that it has become.

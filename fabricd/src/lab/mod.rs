@@ -5,10 +5,10 @@ mod change;
 mod change_error;
 mod fault;
 mod goal;
+mod presence;
 mod reconcile;
 mod registry;
 mod roll;
-mod running;
 
 use std::{collections::BTreeSet, sync::Arc};
 

@@ -7,7 +7,13 @@ use std::{
     time::Duration,
 };
 
-use fabric_core::{place::Place, program::Program, topology::Topology};
+use fabric_core::{
+    kernel::{Kernel, NamespaceId},
+    name::LabName,
+    place::Place,
+    program::Program,
+    topology::Topology,
+};
 use fabric_kernel::process::Entry;
 use futures::future::join_all;
 use tokio::{
@@ -66,6 +72,9 @@ impl fmt::Debug for Programs {
 
 struct Running {
     entry: Entry,
+    /// That of the place when it was started. A namespace in which something runs shares its number with no
+    /// other.
+    namespace: Option<NamespaceId>,
     log: Arc<Log>,
     stop: oneshot::Sender<()>,
     task: JoinHandle<()>,
@@ -102,13 +111,20 @@ impl Programs {
         wait(leaving.into_iter().map(Running::stop).collect());
     }
 
+    /// Ends the programs of `lab` whose place was removed or made anew by somebody else. Blocking.
+    pub fn leave_lost_places(&self, kernel: &impl Kernel, lab: &LabName) {
+        let lost = |(place, _): &Id, one: &mut Running| kernel.namespace(lab, place) != one.namespace;
+        let leaving: Vec<Running> = self.lock().extract_if(.., lost).map(|(_, one)| one).collect();
+        wait(leaving.into_iter().map(Running::stop).collect());
+    }
+
     /// Runs these programs and no others, and returns when they serve, or do not for three seconds. One whose
-    /// surroundings have changed, or whose place is one of `afresh`, is started anew. Blocking.
+    /// surroundings have changed is started anew. Blocking.
     pub fn run(
         &self,
+        kernel: &impl Kernel,
         topology: &Topology,
         wanted: Vec<Program>,
-        afresh: &BTreeSet<Place>,
         open_places: &OpenPlaces,
     ) {
         let wanted: BTreeMap<Id, (Program, Entry)> = wanted
@@ -118,10 +134,11 @@ impl Programs {
                 ((program.place.clone(), program.name.clone()), (program, entry))
             })
             .collect();
-        let stays = |id: &Id, one: &Running| {
-            !afresh.contains(&id.0) && wanted.get(id).is_some_and(|(_, entry)| *entry == one.entry)
+        let leaves = |id: &Id, one: &mut Running| {
+            let stays = wanted.get(id).is_some_and(|(_, entry)| *entry == one.entry);
+            !stays || kernel.namespace(&topology.lab, &id.0) != one.namespace
         };
-        let leaving: Vec<(Id, Running)> = self.lock().extract_if(.., |id, one| !stays(id, one)).collect();
+        let leaving: Vec<(Id, Running)> = self.lock().extract_if(.., leaves).collect();
         let mut logs: BTreeMap<Id, Arc<Log>> =
             leaving.iter().map(|(id, one)| (id.clone(), one.log.clone())).collect();
         wait(leaving.into_iter().map(|(_, one)| one.stop()).collect());
@@ -133,7 +150,8 @@ impl Programs {
             }
             let log = logs.remove(&id).unwrap_or_default();
             let lifeline = Lifeline { place: program.place.clone(), open_places: open_places.clone() };
-            let (running, ready) = self.start(program, entry, lifeline, log);
+            let namespace = kernel.namespace(&topology.lab, &program.place);
+            let (running, ready) = self.start((program, entry, namespace), lifeline, log);
             starting.push(ready);
             self.lock().insert(id, running);
         }
@@ -152,8 +170,7 @@ impl Programs {
 
     fn start(
         &self,
-        program: Program,
-        entry: Entry,
+        (program, entry, namespace): (Program, Entry, Option<NamespaceId>),
         lifeline: Lifeline,
         log: Arc<Log>,
     ) -> (Running, watch::Receiver<bool>) {
@@ -171,7 +188,7 @@ impl Programs {
         };
         // On a thread of the runtime's own, which lives as long as the daemon.
         let task = tokio::spawn(attended.run());
-        (Running { entry, log, stop, task }, is_ready)
+        (Running { entry, namespace, log, stop, task }, is_ready)
     }
 
     /// The log of the program `name` of a place, or of its only one if the name is empty.

@@ -6,5 +6,6 @@ mod fake_programs;
 mod faults;
 mod programs;
 mod reconcile;
+mod responder;
 mod service;
 mod told;

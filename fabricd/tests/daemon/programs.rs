@@ -168,6 +168,17 @@ async fn a_vm_that_is_stopped_runs_nothing() {
     }
 }
 
+/// The namespace would live on with what runs in it, and its links be in the way of new ones.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_program_leaves_a_place_that_somebody_removed() {
+    let world = World::new(Ledger::none());
+    apply(&world.registry, &with_proxy(3128)).await.unwrap();
+    world.programs.told();
+    world.kernel.by_hand(|places| drop(places.remove(&"vm/device".parse().unwrap())));
+    apply(&world.registry, &with_proxy(3128)).await.unwrap();
+    assert_eq!(world.programs.told(), ["killed in vm/device, which is there: false", "starts vm/device"]);
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_daemon_that_takes_a_lab_over_runs_its_programs() {
     let directory = tempfile::tempdir().unwrap();
