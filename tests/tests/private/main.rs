@@ -4,6 +4,7 @@ mod capture;
 mod changes;
 mod compare;
 mod documents;
+mod egress;
 mod events;
 mod exec;
 mod faults;
@@ -22,6 +23,7 @@ fn main() -> ExitCode {
     tests.extend(looks_like_aks::TESTS);
     tests.extend(looks_like_azure_cni::TESTS);
     tests.extend(reachability::TESTS);
+    tests.extend(egress::TESTS);
     tests.extend(questions::TESTS);
     tests.extend(capture::TESTS);
     tests.extend(changes::TESTS);
