@@ -88,12 +88,7 @@ type Conversation = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 impl Clients {
     fn new(room: Arc<Room>, listener: Listener) -> Self {
-        Self {
-            room,
-            part: Part::default(),
-            listener: Arc::new(listener),
-            certificate: Arc::default(),
-        }
+        Self { room, part: Part::default(), listener: Arc::new(listener), certificate: Arc::default() }
     }
 
     /// All that will be said with a client; nothing if there is no room for it.
