@@ -14,6 +14,7 @@ const PROGRAMS: [(&str, &str, &str, Option<&str>); 8] = [
     ("ping", "-V", "iputils-ping", None),
     ("ip", "-V", "iproute2", None),
     ("traceroute", "--version", "traceroute", Some("for the exercises that use it")),
+    ("curl", "--version", "curl", Some("to ask servers whom they see")),
     ("ipset", "--version", "ipset", Some("to look at network policies")),
     ("tinyproxy", "-v", "tinyproxy-bin", Some("for VMs that are HTTP proxies")),
 ];
