@@ -7,7 +7,7 @@ use crate::programs;
 
 /// Name, the argument that makes it tell its version, its Debian package, and what it is for if labs
 /// work without it.
-const PROGRAMS: [(&str, &str, &str, Option<&str>); 8] = [
+const PROGRAMS: [(&str, &str, &str, Option<&str>); 9] = [
     ("iptables-nft-restore", "--version", "iptables", None),
     ("nft", "--version", "nftables", None),
     ("tcpdump", "--version", "tcpdump", None),
