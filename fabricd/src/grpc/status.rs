@@ -1,13 +1,14 @@
 //! The only place where an error becomes a gRPC status.
 
 use fabric_core::{
-    capture::arguments::ArgumentError, fault::FaultError, spec::edit::EditError, target::TargetError,
+    capture::arguments::ArgumentError, conntrack::NoFilter, fault::FaultError, spec::edit::EditError,
+    target::TargetError,
 };
 use tonic::{Code, Status};
 
 use crate::{
     lab::{ChangeError, SelectError},
-    probe::CaptureError,
+    probe::{CaptureError, connections::OpenError},
     program::LogError,
     question::QuestionError,
 };
@@ -73,6 +74,12 @@ impl ToStatus for ArgumentError {
     }
 }
 
+impl ToStatus for NoFilter {
+    fn to_status(&self) -> Status {
+        Status::invalid_argument(self.to_string())
+    }
+}
+
 impl ToStatus for CaptureError {
     fn to_status(&self) -> Status {
         match self {
@@ -91,6 +98,17 @@ impl ToStatus for LogError {
             Self::Several { .. } => Code::InvalidArgument,
         };
         Status::new(code, self.to_string())
+    }
+}
+
+impl ToStatus for OpenError {
+    fn to_status(&self) -> Status {
+        let code = match self {
+            Self::OutOfRange(_) => Code::InvalidArgument,
+            Self::Files { .. } => Code::ResourceExhausted,
+            Self::Socket { .. } => Code::Internal,
+        };
+        Status::new(code, chain(self))
     }
 }
 
