@@ -11,19 +11,27 @@ pub mod lab;
 pub mod ledger;
 pub mod probe;
 pub mod question;
+pub mod responder;
 pub mod socket;
 
 use std::{future::Future, path::Path, sync::Arc, time::Duration};
 
 use anyhow::Context;
 use fabric_core::kernel::Kernel;
-use tokio::{net::UnixListener, sync::Notify};
+use futures::{Stream, StreamExt};
+use tokio::{
+    net::{UnixListener, UnixStream},
+    sync::Notify,
+};
 use tokio_stream::wrappers::UnixListenerStream;
 
 use crate::{grpc::About, lab::Registry, ledger::Ledger};
 
 /// How long open calls may take to end once the daemon is asked to.
 const GRACE: Duration = Duration::from_millis(300);
+
+/// How long to wait when there is no room for a call.
+const PAUSE: Duration = Duration::from_millis(100);
 
 /// Serves `listener` until `shutdown` ends or a client asks for the end. Labs of the ledger are taken
 /// over before the first call is answered.
@@ -54,7 +62,7 @@ pub async fn run<K: Kernel>(
         let ended = ended.clone();
         async move { ended.notified().await }
     };
-    let serving = router.serve_with_incoming_shutdown(UnixListenerStream::new(listener), graceful);
+    let serving = router.serve_with_incoming_shutdown(calls(listener), graceful);
     let ending = async {
         tokio::select! {
             () = shutdown => {}
@@ -71,4 +79,15 @@ pub async fn run<K: Kernel>(
     }
     tracing::info!("ended");
     Ok(())
+}
+
+/// Whoever calls. A call that there is no room for is none, and not the daemon's end.
+fn calls(listener: UnixListener) -> impl Stream<Item = std::io::Result<UnixStream>> {
+    UnixListenerStream::new(listener).filter_map(|call| async {
+        if let Err(error) = &call {
+            tracing::warn!(%error, "cannot take a call");
+            tokio::time::sleep(PAUSE).await;
+        }
+        call.ok().map(Ok)
+    })
 }

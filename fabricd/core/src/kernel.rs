@@ -1,9 +1,13 @@
 //! The door to the machine: to read, to change, to ask. `fabric-kernel` has the real one; tests have a model
 //! that can refuse.
 
-use std::{collections::BTreeSet, net::Ipv4Addr};
+use std::{
+    collections::BTreeSet,
+    net::{Ipv4Addr, TcpListener, UdpSocket},
+};
 
 use crate::{
+    listener::Listener,
     name::{IfName, LabName},
     object::Route,
     place::Place,
@@ -44,6 +48,17 @@ pub trait Kernel: Send + Sync + 'static {
     /// # Errors
     /// If there is no such place, or it cannot be entered or read.
     fn routing(&self, lab: &LabName, place: &Place, packets: &[Packet]) -> Result<Routing, KernelError>;
+
+    /// Opens a socket for each of `listeners` in its place; what comes back is in their order.
+    ///
+    /// A socket keeps its namespace alive: it must be closed before the place is removed.
+    ///
+    /// # Errors
+    /// For each on its own, if its place is not there or somebody else has the port.
+    fn listen(&self, lab: &LabName, listeners: &BTreeSet<Listener>) -> Vec<Result<Listening, KernelError>>;
+
+    /// The namespace that `place` is now, if it is there. One that was made anew is another.
+    fn namespace(&self, lab: &LabName, place: &Place) -> Option<NamespaceId>;
 
     /// What this machine's kernel offers, found out once at start.
     fn machine(&self) -> Machine;
@@ -99,6 +114,28 @@ pub enum Decision {
     NoRoute,
     /// Refused with a message to the sender (`EHOSTUNREACH`, `EACCES`): `unreachable` or `prohibit`.
     Refused,
+}
+
+/// What tells a namespace from all others that exist at the same time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NamespaceId(pub u64);
+
+/// An open socket that does not block, and is not inherited by programs.
+#[derive(Debug)]
+pub struct Listening {
+    /// The socket.
+    pub socket: ListeningSocket,
+    /// Where it was opened.
+    pub namespace: NamespaceId,
+}
+
+/// The socket of a [`Listening`], by the protocol of its [`Listener`].
+#[derive(Debug)]
+pub enum ListeningSocket {
+    /// TCP.
+    Stream(TcpListener),
+    /// UDP.
+    Datagram(UdpSocket),
 }
 
 /// A failed access to the kernel.

@@ -25,6 +25,7 @@ pub mod graph;
 pub mod identity;
 pub mod inventory;
 pub mod kernel;
+pub mod listener;
 pub mod name;
 pub mod object;
 pub mod place;

@@ -22,6 +22,7 @@ use super::{
 use crate::{
     events::Events,
     ledger::{Intent, Ledger},
+    responder::Responder,
 };
 
 /// What can be done to a lab.
@@ -124,6 +125,8 @@ pub(super) struct Worker<K> {
     pub ledger: Arc<Ledger>,
     /// Where everybody hears what has happened.
     pub happened: Arc<Events>,
+    /// Who answers for the lab's servers.
+    pub responder: Arc<Responder>,
     pub name: LabName,
     pub publish: watch::Sender<Option<Arc<Lab>>>,
     /// What runs in a place that is not among these ends.
@@ -175,7 +178,7 @@ impl<K: Kernel> Worker<K> {
         // The same files again are a wish to have it mended; other files are a wish for the difference.
         let seen = if same || created || dry_run { Seen::All } else { Seen::Nothing };
         let observed = match seen {
-            Seen::All => self.kernel.observe(&self.name)?,
+            Seen::All => self.observe()?,
             Seen::Nothing => Observed::of(have),
         };
         let plan = plan::between(&observed, owned, &goal.blueprint);
@@ -185,6 +188,7 @@ impl<K: Kernel> Worker<K> {
         }
         let _ = caller.try_send(planned);
         if plan.is_empty() && same {
+            self.answer(&goal);
             let generation = before.as_ref().map_or(0, |lab| lab.generation);
             let milliseconds = milliseconds_since(begun);
             return Ok(ChangeEvent::Applied { generation, changed: false, created, milliseconds });
@@ -248,7 +252,7 @@ impl<K: Kernel> Worker<K> {
             // A caller who does not listen misses steps, and holds nothing up.
             let _ = caller.try_send(ChangeEvent::Progress(done, total));
         };
-        self.open_places.send_replace(places(&goal.blueprint));
+        self.leave(Some(&goal));
         let (kernel, wanted) = (&*self.kernel, &*goal.blueprint);
         let result = match seen {
             Seen::All => carry_out(kernel, &self.name, plan, owned, wanted, &progress),
@@ -257,6 +261,7 @@ impl<K: Kernel> Worker<K> {
         if let Err(error) = result {
             return Err(self.go_back(&goal.owned, before.as_deref(), error));
         }
+        self.answer(&goal);
         self.ledger.write(&Intent { before: None, ..intent })?;
         let milliseconds = milliseconds_since(begun);
         tracing::info!(lab = %self.name, generation, steps, milliseconds, "applied");
@@ -273,10 +278,14 @@ impl<K: Kernel> Worker<K> {
     fn go_back(&self, tried: &Blueprint, before: Option<&Lab>, error: ReconcileError) -> ChangeError {
         let nothing = Blueprint::default();
         let wanted = before.map_or(&nothing, |lab| &*lab.blueprint);
-        self.open_places.send_replace(places(wanted));
+        let goal = before.map(Goal::of);
+        self.leave(goal.as_ref());
         if let Err(second) = reconcile(&*self.kernel, &self.name, tried, wanted, &|_, _| {}) {
             tracing::error!(lab = %self.name, error = %second, "cannot bring the lab back");
             return ChangeError::Incomplete(error);
+        }
+        if let Some(goal) = &goal {
+            self.answer(goal);
         }
         let written = match before {
             None => self.ledger.remove(&self.name),
@@ -296,7 +305,7 @@ impl<K: Kernel> Worker<K> {
     fn verify(&self, repair: bool, caller: &Caller) -> Result<ChangeEvent, ChangeError> {
         let begun = Instant::now();
         let lab = self.running()?;
-        let plan = plan::between(&self.kernel.observe(&self.name)?, &lab.owned, &lab.blueprint);
+        let plan = plan::between(&self.observe()?, &lab.owned, &lab.blueprint);
         let planned = planned(&plan, true);
         if !repair {
             return Ok(planned);
@@ -311,6 +320,7 @@ impl<K: Kernel> Worker<K> {
             carry_out(&*self.kernel, &self.name, plan, &lab.owned, &lab.blueprint, &progress)
                 .map_err(ChangeError::Incomplete)?;
         }
+        self.answer(&Goal::of(&lab));
         let milliseconds = milliseconds_since(begun);
         Ok(ChangeEvent::Applied { generation, changed, created: false, milliseconds })
     }
@@ -328,7 +338,7 @@ impl<K: Kernel> Worker<K> {
         let progress = |done, total| {
             let _ = events.try_send(DeleteEvent::Progress(done, total));
         };
-        self.open_places.send_replace(Arc::default());
+        self.leave(None);
         reconcile(&*self.kernel, &self.name, &lab.owned, &Blueprint::default(), &progress)
             .map_err(ChangeError::Incomplete)
             .inspect_err(|error| self.tell_failure(Reason::DeleteFailed, error))?;

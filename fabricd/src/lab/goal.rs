@@ -1,11 +1,12 @@
 //! What a lab shall become, from its files to every object.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use fabric_core::{
     blueprint::{self, Blueprint},
     fault::Faults,
     kernel::Machine,
+    listener::{self, Listener},
     spec::Source,
     topology::{Standing, Topology},
 };
@@ -48,6 +49,13 @@ impl Goal {
     pub fn design(&self) -> Design {
         let standing = Standing::of(&self.topology);
         Design { sources: self.sources.clone(), standing, faults: self.faults.clone() }
+    }
+
+    /// Who answers in it: those whose places are there.
+    pub fn listeners(&self) -> BTreeSet<Listener> {
+        let mut listeners = listener::listeners(&self.topology);
+        listeners.retain(|listener| self.blueprint.places.contains_key(&listener.place));
+        listeners
     }
 
     /// The lab that it has become.

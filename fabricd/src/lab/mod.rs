@@ -5,6 +5,7 @@ mod change;
 mod change_error;
 mod fault;
 mod goal;
+mod presence;
 mod reconcile;
 mod registry;
 mod roll;

@@ -4,5 +4,6 @@ mod changes;
 mod fake_kernel;
 mod faults;
 mod reconcile;
+mod responder;
 mod service;
 mod told;

@@ -20,7 +20,7 @@ use fabricd::{
 pub const KUBENET: &str = include_str!("../../../labs/kubenet/lab.yaml");
 
 /// The kubenet lab, with pod `b` and the server on premises gone, pod `d` new, and `c` at another address.
-fn changed() -> String {
+pub fn changed() -> String {
     let (head, tail) = KUBENET.split_once("  name: b\n").unwrap();
     let (_, rest) = tail.split_once("---\n").unwrap();
     let head = head.rsplit_once("---\n").unwrap().0;
@@ -36,11 +36,11 @@ fn sources(text: &str) -> Vec<Source> {
     vec![Source { name: "lab.yaml".into(), text: text.into() }]
 }
 
-fn topology(text: &str) -> Topology {
+pub fn topology(text: &str) -> Topology {
     spec::load(&sources(text)).unwrap_or_else(|mistakes| panic!("{mistakes:#?}"))
 }
 
-fn drawn(text: &str) -> Blueprint {
+pub fn drawn(text: &str) -> Blueprint {
     blueprint::draw(&topology(text), Machine::COMPLETE)
 }
 
@@ -52,7 +52,7 @@ fn observed(blueprint: &Blueprint) -> Observed {
 }
 
 /// As the kernel has it, without what is only seeded and may be missing.
-fn settled(kernel: &FakeKernel) -> Observed {
+pub fn settled(kernel: &FakeKernel) -> Observed {
     let mut places = kernel.state();
     for objects in places.values_mut() {
         objects.retain(|_, object| !object.is_seed());
@@ -213,7 +213,7 @@ async fn a_refused_apply_leaves_the_kernel_and_the_ledger_as_they_were() {
     assert_eq!(registry.select("kubenet").unwrap().generation, 1);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn after_a_crash_a_lab_is_whole_or_gone_as_the_ledger_says() {
     let (first, second) = (drawn(KUBENET), drawn(&changed()));
     let nothing = Blueprint::default();

@@ -13,6 +13,7 @@ mod packets;
 mod processes;
 mod routing;
 mod scale;
+mod sockets;
 
 use fabric_core::kernel::Kernel;
 use libtest_mimic::{Arguments, Failed, Trial};
@@ -35,6 +36,7 @@ fn main() {
         isolation::trials(),
         doctor::trials(),
         scale::trials(),
+        sockets::trials(),
         ordinary_user::trials(),
     ];
     let trials = trials.into_iter().flatten().map(unless_impossible).collect();

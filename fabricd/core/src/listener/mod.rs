@@ -1,0 +1,105 @@
+//! Who answers on which port: the servers of a lab that are more than a network namespace.
+//!
+//! The daemon itself answers for them, by sockets that it opens in their places; no process runs there. Which
+//! sockets those are follows from the topology and is decided here; what they say is in [`answer`].
+
+pub mod answer;
+
+use std::{collections::BTreeSet, fmt, net::IpAddr};
+
+use crate::{place::Place, topology::Topology};
+
+/// A port that is answered at one place.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Listener {
+    /// Where.
+    pub place: Place,
+    /// The address that it listens at; any IPv4 address of the place if there is none.
+    pub address: Option<IpAddr>,
+    /// The port, from 1.
+    pub port: u16,
+    /// What is spoken there.
+    pub protocol: Protocol,
+    /// What the server calls itself in its answers.
+    pub name: String,
+    /// Names that its certificate is for, with [`Protocol::Https`]. The address is always in it.
+    pub fqdns: Vec<String>,
+}
+
+/// What is spoken on a port.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Protocol {
+    /// HTTP/1.1 over TCP: each request is answered with what the server has seen of it.
+    Http,
+    /// The same inside TLS, with a certificate that nobody has signed but the server itself.
+    Https,
+    /// TCP: the server says whom it sees, then gives back whatever comes.
+    TcpEcho,
+    /// UDP: each datagram is answered by whom the server sees, and the datagram.
+    UdpEcho,
+}
+
+impl Protocol {
+    /// Whether it is over UDP; over TCP otherwise.
+    pub fn is_datagram(self) -> bool {
+        self == Self::UdpEcho
+    }
+}
+
+impl fmt::Display for Listener {
+    /// `machine/server: TCP 10.1.2.3:80`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let transport = if self.protocol.is_datagram() { "UDP" } else { "TCP" };
+        write!(f, "{}: {transport} ", self.place)?;
+        match self.address {
+            Some(IpAddr::V4(address)) => write!(f, "{address}")?,
+            Some(IpAddr::V6(address)) => write!(f, "[{address}]")?,
+            None => f.write_str("*")?,
+        }
+        write!(f, ":{}", self.port)
+    }
+}
+
+/// The port of the echo protocol, for TCP and UDP (RFC 862).
+const ECHO: u16 = 7;
+
+/// Every port that somebody of the lab answers on. Machines on premises have 80, and 7 for TCP and UDP.
+pub fn listeners(topology: &Topology) -> BTreeSet<Listener> {
+    let machines = topology.on_premises.iter().flat_map(|site| &site.machines).flat_map(|machine| {
+        let place = Place::Machine { name: machine.name.clone() };
+        [(80, Protocol::Http), (ECHO, Protocol::TcpEcho), (ECHO, Protocol::UdpEcho)].map(
+            |(port, protocol)| Listener {
+                place: place.clone(),
+                address: Some(machine.address.into()),
+                port,
+                protocol,
+                name: machine.name.clone(),
+                fqdns: vec![],
+            },
+        )
+    });
+    machines.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::spec::{self, Source};
+
+    #[test]
+    fn machines_on_premises_answer_and_nobody_else() {
+        let text = include_str!("../../../../labs/kubenet/lab.yaml").to_owned();
+        let topology = spec::load(&[Source { name: "lab.yaml".into(), text }]).expect("the lab");
+        let listeners = listeners(&topology);
+        let lines: Vec<String> =
+            listeners.iter().map(|listener| format!("{listener} {:?}", listener.protocol)).collect();
+        assert_eq!(
+            lines,
+            [
+                "machine/server: TCP 10.1.2.3:7 TcpEcho",
+                "machine/server: UDP 10.1.2.3:7 UdpEcho",
+                "machine/server: TCP 10.1.2.3:80 Http",
+            ]
+        );
+    }
+}

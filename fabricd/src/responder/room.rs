@@ -1,0 +1,100 @@
+//! How many connections there is room for.
+
+use std::{
+    fs::File,
+    io,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use futures::FutureExt;
+use nix::errno::Errno;
+use tokio::{
+    net::TcpListener,
+    sync::{OwnedSemaphorePermit, Semaphore},
+};
+
+/// Most connections that are held in all, of all labs. With fewer than 16,384 files allowed it is half of them:
+/// the other half is for the daemon's own work.
+pub const CONNECTIONS_MAX: usize = 8_192;
+
+/// Most connections that one socket holds.
+pub const LISTENER_CONNECTIONS_MAX: usize = 4_096;
+
+/// How long to wait when the machine has no room for another file.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// Room for connections. Who finds none is refused with a reset; nobody is sent away for another.
+#[derive(Debug)]
+pub struct Room {
+    all: Arc<Semaphore>,
+    /// Closed to have room for one file, which is then refused.
+    spare: Mutex<Option<File>>,
+    full: AtomicBool,
+}
+
+/// A taken place. It is free again when this is dropped.
+#[derive(Debug)]
+pub struct Taken {
+    _in_all: OwnedSemaphorePermit,
+    _here: OwnedSemaphorePermit,
+}
+
+impl Room {
+    /// All of it is free. `files` is how many files the daemon may have open.
+    pub fn new(files: u64) -> Self {
+        let half = usize::try_from(files / 2).unwrap_or(usize::MAX);
+        let all = Arc::new(Semaphore::new(half.min(CONNECTIONS_MAX)));
+        Self { all, spare: Mutex::new(spare()), full: AtomicBool::new(false) }
+    }
+
+    /// A place for one more connection of the socket whose own places are `here`.
+    pub fn take(&self, here: &Arc<Semaphore>) -> Option<Taken> {
+        let taken = here.clone().try_acquire_owned().ok().zip(self.all.clone().try_acquire_owned().ok());
+        let full = taken.is_none();
+        // Once each time, not for each of thousands.
+        if self.full.swap(full, Ordering::Relaxed) != full && full {
+            tracing::warn!("no room for more connections to the servers of labs: new ones are reset");
+        }
+        taken.map(|(here, in_all)| Taken { _in_all: in_all, _here: here })
+    }
+
+    /// After an error of accepting: whoever waits is refused, if it was for lack of files.
+    pub async fn refuse_for(&self, error: &io::Error, listener: &TcpListener) {
+        // Of the connection that was to come: it is gone already.
+        if matches!(error.kind(), io::ErrorKind::ConnectionAborted | io::ErrorKind::Interrupted) {
+            return;
+        }
+        if is_shortage(error) && self.refuse_one(listener) {
+            return;
+        }
+        tokio::time::sleep(PAUSE).await;
+    }
+
+    fn refuse_one(&self, listener: &TcpListener) -> bool {
+        let mut kept = self.spare.lock().unwrap_or_else(PoisonError::into_inner);
+        drop(kept.take());
+        let accepted = listener.accept().now_or_never();
+        let refused = match accepted {
+            Some(Ok((stream, _))) => {
+                let _ = stream.set_zero_linger();
+                true
+            }
+            _ => false,
+        };
+        *kept = spare();
+        refused
+    }
+}
+
+fn is_shortage(error: &io::Error) -> bool {
+    let errno = error.raw_os_error().map(Errno::from_raw);
+    matches!(errno, Some(Errno::EMFILE | Errno::ENFILE))
+}
+
+fn spare() -> Option<File> {
+    File::open("/dev/null").ok()
+}
