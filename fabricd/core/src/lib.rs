@@ -21,6 +21,7 @@ pub mod document;
 pub mod effective_routes;
 pub mod event;
 pub mod fault;
+pub mod firewall;
 pub mod graph;
 pub mod identity;
 pub mod inventory;

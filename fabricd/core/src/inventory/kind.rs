@@ -19,6 +19,8 @@ pub enum Kind {
     Routes,
     /// VPN and ExpressRoute gateways.
     VirtualNetworkGateways,
+    /// Azure Firewalls.
+    AzureFirewalls,
     /// VMs that are no AKS nodes.
     VirtualMachines,
     /// Sites on premises.
@@ -54,7 +56,7 @@ struct Names {
     type_name: &'static str,
 }
 
-const NAMES: [Names; 18] = [
+const NAMES: [Names; 19] = [
     names(Kind::Labs, "lab", "labs", &[], "Lab"),
     names(
         Kind::VirtualNetworks,
@@ -79,6 +81,13 @@ const NAMES: [Names; 18] = [
         "virtualnetworkgateways",
         &["vng", "vngs"],
         "Microsoft.Network/virtualNetworkGateways",
+    ),
+    names(
+        Kind::AzureFirewalls,
+        "azurefirewall",
+        "azurefirewalls",
+        &["afw", "firewall", "firewalls"],
+        "Microsoft.Network/azureFirewalls",
     ),
     names(
         Kind::VirtualMachines,

@@ -137,6 +137,7 @@ pub fn topology() -> Topology {
         }],
         managed_clusters: vec![cluster],
         nat_gateways: vec![],
+        azure_firewalls: vec![],
         internet: None,
     }
 }
