@@ -9,6 +9,8 @@ mod echo;
 mod http;
 mod room;
 mod server;
+#[cfg(test)]
+mod tests;
 mod tls;
 
 use std::{

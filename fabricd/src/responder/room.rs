@@ -74,16 +74,19 @@ impl Room {
         tokio::time::sleep(PAUSE).await;
     }
 
+    /// Says whether nobody waits any more, or one less.
     fn refuse_one(&self, listener: &TcpListener) -> bool {
         let mut kept = self.spare.lock().unwrap_or_else(PoisonError::into_inner);
         drop(kept.take());
-        let accepted = listener.accept().now_or_never();
-        let refused = match accepted {
+        let refused = match listener.accept().now_or_never() {
             Some(Ok((stream, _))) => {
                 let _ = stream.set_zero_linger();
                 true
             }
-            _ => false,
+            // Somebody else has had the room.
+            Some(Err(_)) => false,
+            // The kernel looks for room before it looks whether anybody is there.
+            None => true,
         };
         *kept = spare();
         refused

@@ -13,6 +13,7 @@ use tokio::{
 };
 
 use super::{
+    IDLE,
     client::Client,
     echo, http,
     room::{LISTENER_CONNECTIONS_MAX, Room},
@@ -96,7 +97,7 @@ impl Clients {
                 Protocol::Http => http::plain(listener, client).await,
                 Protocol::Https => http::encrypted(listener, certificate, client).await,
                 // No stream is one of datagrams.
-                Protocol::TcpEcho | Protocol::UdpEcho => echo::stream(client).await,
+                Protocol::TcpEcho | Protocol::UdpEcho => echo::stream(client, IDLE).await,
             };
             if let Err(error) = result {
                 tracing::debug!(client = %address, %error, "a client has gone");

@@ -4,6 +4,7 @@ mod capture;
 mod changes;
 mod compare;
 mod documents;
+mod egress;
 mod events;
 mod exec;
 mod faults;
@@ -13,6 +14,7 @@ mod looks_like_aks;
 mod looks_like_azure_cni;
 mod questions;
 mod reachability;
+mod servers;
 
 use std::process::ExitCode;
 
@@ -21,6 +23,7 @@ fn main() -> ExitCode {
     tests.extend(looks_like_aks::TESTS);
     tests.extend(looks_like_azure_cni::TESTS);
     tests.extend(reachability::TESTS);
+    tests.extend(egress::TESTS);
     tests.extend(questions::TESTS);
     tests.extend(capture::TESTS);
     tests.extend(changes::TESTS);
@@ -31,6 +34,7 @@ fn main() -> ExitCode {
     tests.extend(documents::TESTS);
     tests.extend(events::TESTS);
     tests.extend(compare::TESTS);
+    tests.extend(servers::TESTS);
     let skipped = if *faults::NETEM { None } else { Some(("this kernel has no netem", faults::NETEM_TESTS)) };
     if skipped.is_none() {
         tests.extend(faults::NETEM_TESTS);

@@ -74,7 +74,7 @@ fn rules(cluster: &ManagedCluster, balancer: &LoadBalancer, blocks: &[Allocation
          chain postrouting {{\n    type nat hook postrouting priority srcnat; policy accept;\n    \
          oifname \"wan\" meta mark vmap @blocks\n  }}\n",
         edge::NOT_TRANSLATED,
-        balancer.ports - 1
+        balancer.ports
     );
     virtual_switch::push_input(&mut text, "");
     text.push_str("}\n");

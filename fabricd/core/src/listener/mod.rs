@@ -5,7 +5,11 @@
 
 pub mod answer;
 
-use std::{collections::BTreeSet, fmt, net::IpAddr};
+use std::{
+    collections::BTreeSet,
+    fmt,
+    net::{IpAddr, Ipv4Addr},
+};
 
 use crate::{place::Place, topology::Topology};
 
@@ -63,22 +67,40 @@ impl fmt::Display for Listener {
 /// The port of the echo protocol, for TCP and UDP (RFC 862).
 const ECHO: u16 = 7;
 
-/// Every port that somebody of the lab answers on. Machines on premises have 80, and 7 for TCP and UDP.
+/// Every port that somebody of the lab answers on: servers on the internet 80 and 443, machines on premises 80,
+/// and both 7 for TCP and UDP.
 pub fn listeners(topology: &Topology) -> BTreeSet<Listener> {
     let machines = topology.on_premises.iter().flat_map(|site| &site.machines).flat_map(|machine| {
         let place = Place::Machine { name: machine.name.clone() };
-        [(80, Protocol::Http), (ECHO, Protocol::TcpEcho), (ECHO, Protocol::UdpEcho)].map(
-            |(port, protocol)| Listener {
-                place: place.clone(),
-                address: Some(machine.address.into()),
-                port,
-                protocol,
-                name: machine.name.clone(),
-                fqdns: vec![],
-            },
-        )
+        of_server(&place, machine.address, &machine.name, &[], &[(80, Protocol::Http)])
     });
-    machines.collect()
+    let servers = topology.internet.iter().flat_map(|internet| &internet.servers).flat_map(|server| {
+        let place = Place::Server { name: server.name.clone() };
+        let web = [(80, Protocol::Http), (443, Protocol::Https)];
+        of_server(&place, server.address, &server.name, &server.fqdns, &web)
+    });
+    machines.chain(servers).collect()
+}
+
+fn of_server(
+    place: &Place,
+    address: Ipv4Addr,
+    name: &str,
+    fqdns: &[String],
+    web: &[(u16, Protocol)],
+) -> Vec<Listener> {
+    let echo = [(ECHO, Protocol::TcpEcho), (ECHO, Protocol::UdpEcho)];
+    let ports = echo.iter().chain(web);
+    let listener = |&(port, protocol)| Listener {
+        place: place.clone(),
+        address: Some(address.into()),
+        port,
+        protocol,
+        name: name.to_owned(),
+        // A change of names is none of what has no certificate.
+        fqdns: if protocol == Protocol::Https { fqdns.to_vec() } else { vec![] },
+    };
+    ports.map(listener).collect()
 }
 
 #[cfg(test)]
@@ -87,15 +109,24 @@ mod tests {
     use crate::spec::{self, Source};
 
     #[test]
-    fn machines_on_premises_answer_and_nobody_else() {
+    fn servers_and_machines_on_premises_answer_and_nobody_else() {
         let text = include_str!("../../../../labs/kubenet/lab.yaml").to_owned();
         let topology = spec::load(&[Source { name: "lab.yaml".into(), text }]).expect("the lab");
-        let listeners = listeners(&topology);
-        let lines: Vec<String> =
-            listeners.iter().map(|listener| format!("{listener} {:?}", listener.protocol)).collect();
+        let line = |listener: &Listener| {
+            format!("{listener} {:?} {}", listener.protocol, listener.fqdns.join(" ")).trim_end().to_owned()
+        };
+        let lines: Vec<String> = listeners(&topology).iter().map(line).collect();
         assert_eq!(
             lines,
             [
+                "server/example-com: TCP 203.0.113.10:7 TcpEcho",
+                "server/example-com: UDP 203.0.113.10:7 UdpEcho",
+                "server/example-com: TCP 203.0.113.10:80 Http",
+                "server/example-com: TCP 203.0.113.10:443 Https example.com www.example.com",
+                "server/example-org: TCP 203.0.113.20:7 TcpEcho",
+                "server/example-org: UDP 203.0.113.20:7 UdpEcho",
+                "server/example-org: TCP 203.0.113.20:80 Http",
+                "server/example-org: TCP 203.0.113.20:443 Https example.org www.example.org",
                 "machine/server: TCP 10.1.2.3:7 TcpEcho",
                 "machine/server: UDP 10.1.2.3:7 UdpEcho",
                 "machine/server: TCP 10.1.2.3:80 Http",

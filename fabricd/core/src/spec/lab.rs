@@ -172,8 +172,7 @@ pub struct VirtualNetworkGateway {
     pub virtual_network: String,
     /// Default: `Vpn`.
     pub gateway_type: Option<GatewayType>,
-    /// The site that gets what routes send to this gateway and no site's network has, such as the internet
-    /// (forced tunnelling). Default: none.
+    /// The site that gets everything that no other route is for (forced tunnelling). Default: none.
     pub gateway_default_site: Option<String>,
 }
 

@@ -3,7 +3,7 @@
 //! Source: aks-facts 4.2 to 4.4 (AKS "Customize cluster egress with outbound types").
 
 use super::{
-    ManagedCluster, NatGateway, RouteTable, Standing, SubnetIndex, Topology, UserNextHop, VirtualNetwork,
+    ManagedCluster, NatGateway, RouteTable, Standing, SubnetIndex, UserNextHop, VirtualNetwork,
     nat_gateway::{ADDRESSES_MAX, idle_timeout},
     public_address::{OF_AZURE, PublicAddress, PublicAddresses},
 };
@@ -70,7 +70,8 @@ impl Egress<'_, '_> {
             self.spec.lab.value.managed_clusters[index].network_profile.as_ref().unwrap_or(&nothing);
         let outbound_type = profile.outbound_type.unwrap_or_default();
         let managed_network = self.spec.lab.at().key("virtualNetworks").is_unwritten();
-        match refused(outbound_type, managed_network) {
+        let before = self.standing.outbound_types.get(&cluster.name).copied();
+        match refused(outbound_type, managed_network).or_else(|| unchangeable(before, outbound_type)) {
             Some((message, help)) if !at.key("outboundType").is_lost() => {
                 problems.push(Problem::new(at.key("outboundType").span(), message).help(help));
             }
@@ -282,6 +283,15 @@ fn refused(outbound_type: OutboundType, managed_network: bool) -> Option<(&'stat
     }
 }
 
+/// What AKS does not change on a running cluster (aks-facts 4.2, migration in a managed VNet).
+fn unchangeable(before: Option<OutboundType>, now: OutboundType) -> Option<(&'static str, &'static str)> {
+    use OutboundType::{LoadBalancer, ManagedNATGateway};
+    (before == Some(ManagedNATGateway) && now == LoadBalancer).then_some((
+        "AKS does not change a running cluster from `managedNATGateway` to `loadBalancer`",
+        "it can become `none` or `block`; delete the lab to make it anew",
+    ))
+}
+
 fn only_for<'a, T>(
     profile: &Option<T>,
     fits: bool,
@@ -304,41 +314,4 @@ fn blocks(standing: &Standing, cluster: &ManagedCluster) -> Vec<u32> {
     kept.into_iter()
         .map(|kept| kept.unwrap_or_else(|| free.next().expect("there are enough numbers")))
         .collect()
-}
-
-/// What a packet of a NIC goes by whose effective route is Internet.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum WayOut {
-    /// The NAT gateway of this index in [`Topology::nat_gateways`].
-    NatGateway(usize),
-    /// The NIC's own public address.
-    PublicAddress(std::net::Ipv4Addr),
-    /// The load balancer of the cluster of this index.
-    LoadBalancer(usize),
-}
-
-impl Topology {
-    /// The way out of the NIC of `vm`, for packets from its own address in `subnet`, or from pods behind it
-    /// that are in `subnet`: NAT gateway before instance address before load balancer (aks-facts 4.2).
-    ///
-    /// `None` where there is none: Azure's default outbound access is not emulated.
-    pub fn way_out(
-        &self,
-        vm: &crate::place::Place,
-        nic: &super::NetworkInterface,
-        subnet: SubnetIndex,
-    ) -> Option<WayOut> {
-        if let Some(gateway) = self.subnet(subnet).nat_gateway {
-            return Some(WayOut::NatGateway(gateway));
-        }
-        // It is translated for the NIC's own address only.
-        if let Some(public) = nic.public_address.as_ref().filter(|_| subnet == nic.subnet) {
-            return Some(WayOut::PublicAddress(public.address));
-        }
-        let crate::place::Place::Node { name } = vm else { return None };
-        let has = |cluster: &ManagedCluster| cluster.nodes.iter().any(|node| node.name == *name);
-        let cluster = self.managed_clusters.iter().position(has)?;
-        self.managed_clusters[cluster].outbound.load_balancer.as_ref()?;
-        Some(WayOut::LoadBalancer(cluster))
-    }
 }

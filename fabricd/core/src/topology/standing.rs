@@ -9,7 +9,10 @@ use ipnet::Ipv4Net;
 use serde::{Deserialize, Serialize};
 
 use super::{Topology, address_book::AddressBook, agent_pool::Draft, scale_set::node_name};
-use crate::address_plan::{Mode, formula::blocks};
+use crate::{
+    address_plan::{Mode, formula::blocks},
+    spec::outbound::OutboundType,
+};
 
 /// Addresses and places that are given away, by the names of those who have them.
 ///
@@ -27,6 +30,9 @@ pub struct Standing {
     /// Public IP addresses, by their names; those of sites as `onPremises/NAME`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub(super) public_ip_addresses: BTreeMap<String, Ipv4Addr>,
+    /// How each cluster leaves for the internet: AKS does not allow every change.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(super) outbound_types: BTreeMap<String, OutboundType>,
 }
 
 /// What a node has.
@@ -59,6 +65,7 @@ impl Standing {
     pub fn of(topology: &Topology) -> Self {
         let mut standing = Self::default();
         for cluster in &topology.managed_clusters {
+            standing.outbound_types.insert(cluster.name.clone(), cluster.outbound.outbound_type);
             let balancer = cluster.outbound.load_balancer.as_ref();
             for (number, node) in cluster.nodes.iter().enumerate() {
                 let lease = NodeLease {

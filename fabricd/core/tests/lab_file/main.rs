@@ -11,4 +11,5 @@ mod schema;
 mod standing;
 mod text;
 mod topologies;
+mod ways_out;
 mod well_formed;
