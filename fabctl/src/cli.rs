@@ -7,9 +7,9 @@ use clap::{ArgAction, Args, Parser, Subcommand};
 use crate::{
     exit,
     verb::{
-        apply, compare, completion, daemon, delete, describe, diff, doctor, effective_routes, events, exec,
-        expect, get, graph, learn, link, next_hop, node, nodes, ping, plan, run, tcpdump, validate, verify,
-        version,
+        apply, compare, completion, connections, conntrack, daemon, delete, describe, diff, doctor,
+        effective_routes, events, exec, expect, get, graph, learn, link, next_hop, node, nodes, ping, plan,
+        run, tcpdump, validate, verify, version,
     },
 };
 
@@ -82,6 +82,8 @@ enum Verb {
     Restart(nodes::Restart),
     EffectiveRoutes(effective_routes::EffectiveRoutes),
     NextHop(next_hop::NextHop),
+    Conntrack(conntrack::Conntrack),
+    Connections(connections::Connections),
     Ping(ping::Ping),
     Tcpdump(tcpdump::Tcpdump),
     Exec(exec::Exec),
@@ -117,6 +119,8 @@ impl Cli {
             Verb::Restart(verb) => verb.run(global).await,
             Verb::EffectiveRoutes(verb) => verb.run(global).await,
             Verb::NextHop(verb) => verb.run(global).await,
+            Verb::Conntrack(verb) => verb.run(global).await,
+            Verb::Connections(verb) => verb.run(global).await,
             Verb::Ping(verb) => verb.run(global).await,
             Verb::Tcpdump(verb) => verb.run(global).await,
             Verb::Exec(verb) => verb.run(global).await,

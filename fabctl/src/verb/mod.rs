@@ -3,6 +3,8 @@
 pub mod apply;
 pub mod compare;
 pub mod completion;
+pub mod connections;
+pub mod conntrack;
 pub mod daemon;
 pub mod delete;
 pub mod describe;

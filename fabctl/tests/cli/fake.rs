@@ -2,7 +2,9 @@
 
 use std::{path::PathBuf, pin::Pin};
 
+use crate::fake_connections::CannedConnections;
 use fabric_proto::v1::{
+    connection_service_server::ConnectionServiceServer,
     daemon_service_server::{DaemonService, DaemonServiceServer},
     fault_service_server::{FaultService, FaultServiceServer},
     lab_service_server::{LabService, LabServiceServer},
@@ -43,6 +45,7 @@ impl Fake {
                 .add_service(NetworkServiceServer::new(Canned))
                 .add_service(DaemonServiceServer::new(Canned))
                 .add_service(FaultServiceServer::new(Canned))
+                .add_service(ConnectionServiceServer::new(CannedConnections))
                 .serve_with_incoming(UnixListenerStream::new(listener)),
         );
         Self { directory, _runtime: runtime }
@@ -66,9 +69,9 @@ impl Fake {
 
 struct Canned;
 
-type Answers<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
+pub type Answers<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
 
-fn answers<T: Send + 'static>(all: Vec<Result<T, Status>>) -> Response<Answers<T>> {
+pub fn answers<T: Send + 'static>(all: Vec<Result<T, Status>>) -> Response<Answers<T>> {
     Response::new(Box::pin(tokio_stream::iter(all)))
 }
 

@@ -11,11 +11,13 @@ use fabric_proto::v1::{
     tcpdump_request, tcpdump_response,
 };
 use futures::{Stream, StreamExt};
-use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status, Streaming};
 
-use super::status::{ToStatus, missing, not_started};
+use super::{
+    incoming::{first, forward, or_default},
+    status::{ToStatus, missing, not_started},
+};
 use crate::{
     lab::Registry,
     probe::{self, CaptureRequest, Control, Format, Input, Lifeline, Output},
@@ -181,24 +183,6 @@ impl<K: Kernel> ProbeService for ProbeApi<K> {
     }
 }
 
-async fn first<T>(requests: &mut Streaming<T>) -> Result<T, Status> {
-    requests.message().await?.ok_or_else(|| missing("first message"))
-}
-
-/// Passes a client's later messages on, until either side ends. Messages without meaning are skipped.
-async fn forward<T, C>(mut requests: Streaming<T>, to: mpsc::Sender<C>, convert: fn(T) -> Option<C>) {
-    loop {
-        tokio::select! {
-            request = requests.message() => match request {
-                Ok(Some(request)) => if let Some(command) = convert(request)
-                    && to.send(command).await.is_err() { return },
-                Ok(None) | Err(_) => return,
-            },
-            () = to.closed() => return,
-        }
-    }
-}
-
 fn check_arguments(arguments: &[String]) -> Result<(), Status> {
     let bytes: usize = arguments.iter().map(String::len).sum();
     if arguments.len() > ARGUMENTS_MAX || bytes > ARGUMENTS_BYTES_MAX {
@@ -210,10 +194,6 @@ fn check_arguments(arguments: &[String]) -> Result<(), Status> {
         return Err(Status::invalid_argument("an argument holds a zero byte"));
     }
     Ok(())
-}
-
-fn or_default(namespace: &str) -> &str {
-    if namespace.is_empty() { "default" } else { namespace }
 }
 
 /// A terminal's size in the kernel's width.

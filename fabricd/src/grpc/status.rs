@@ -1,13 +1,14 @@
 //! The only place where an error becomes a gRPC status.
 
 use fabric_core::{
-    capture::arguments::ArgumentError, fault::FaultError, spec::edit::EditError, target::TargetError,
+    capture::arguments::ArgumentError, conntrack::NoFilter, fault::FaultError, spec::edit::EditError,
+    target::TargetError,
 };
 use tonic::{Code, Status};
 
 use crate::{
     lab::{ChangeError, SelectError},
-    probe::CaptureError,
+    probe::{CaptureError, connections::OpenError},
     question::QuestionError,
 };
 
@@ -72,6 +73,12 @@ impl ToStatus for ArgumentError {
     }
 }
 
+impl ToStatus for NoFilter {
+    fn to_status(&self) -> Status {
+        Status::invalid_argument(self.to_string())
+    }
+}
+
 impl ToStatus for CaptureError {
     fn to_status(&self) -> Status {
         match self {
@@ -80,6 +87,17 @@ impl ToStatus for CaptureError {
             Self::Interface(_) | Self::Places | Self::Format => Status::invalid_argument(self.to_string()),
             Self::Start(_) => Status::internal(chain(self)),
         }
+    }
+}
+
+impl ToStatus for OpenError {
+    fn to_status(&self) -> Status {
+        let code = match self {
+            Self::OutOfRange(_) => Code::InvalidArgument,
+            Self::Files { .. } => Code::ResourceExhausted,
+            Self::Socket { .. } => Code::Internal,
+        };
+        Status::new(code, chain(self))
     }
 }
 

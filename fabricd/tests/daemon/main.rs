@@ -1,6 +1,7 @@
 //! The daemon with a model of the kernel that can refuse.
 
 mod changes;
+mod connections;
 mod fake_kernel;
 mod faults;
 mod reconcile;

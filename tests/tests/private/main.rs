@@ -3,6 +3,7 @@
 mod capture;
 mod changes;
 mod compare;
+mod connections;
 mod documents;
 mod egress;
 mod events;
@@ -27,6 +28,7 @@ fn main() -> ExitCode {
     tests.extend(questions::TESTS);
     tests.extend(capture::TESTS);
     tests.extend(changes::TESTS);
+    tests.extend(connections::TESTS);
     tests.extend(exec::TESTS);
     tests.extend(faults::TESTS);
     tests.extend(files::TESTS);
