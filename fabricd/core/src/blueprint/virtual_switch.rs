@@ -56,7 +56,7 @@ fn instance_address(forward: &mut String, nat: &mut String, private: Ipv4Addr, p
 
 /// What did not begin in this VNet goes to a peered one only if that lets it in (aks-facts 2.6). In Azure the
 /// receiver decides; here the sender, who knows what comes from where.
-fn forwarded_traffic(forward: &mut String, topology: &Topology, home: usize) {
+pub(super) fn forwarded_traffic(forward: &mut String, topology: &Topology, home: usize) {
     let own: Vec<String> =
         topology.virtual_networks[home].address_prefixes.iter().map(ToString::to_string).collect();
     let own = set(&own);
@@ -93,7 +93,7 @@ fn addresses(nic: &NetworkInterface) -> String {
 }
 
 /// What nft matches against: one element, or a set.
-fn set(elements: &[String]) -> String {
+pub(super) fn set(elements: &[String]) -> String {
     match elements {
         [one] => one.clone(),
         several => format!("{{ {} }}", several.join(", ")),
@@ -165,12 +165,14 @@ fn filter(table: &str, forward: &str, nat: &str) -> Object {
     }
     text.push_str(nat);
     push_input(&mut text, "");
-    text.push_str(
-        "  chain output {\n    type filter hook output priority filter; policy accept;\n    \
-         ip protocol icmp drop comment \"platform: the switch is silent\"\n  }\n}\n",
-    );
+    text.push_str(SILENT);
+    text.push_str("}\n");
     nft(text)
 }
+
+/// No advice about packets that are lost.
+pub(super) const SILENT: &str = "  chain output {\n    type filter hook output priority filter; policy accept;\n    \
+     ip protocol icmp drop comment \"platform: the switch is silent\"\n  }\n";
 
 /// Empties and defines the table in one transaction.
 pub(super) fn table_head(table: &str) -> String {

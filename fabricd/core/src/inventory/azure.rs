@@ -261,6 +261,7 @@ fn machine_object(topology: &Topology, site: &Site, machine: &Machine) -> Value 
     })
 }
 
+/// How one object names another.
 pub(super) fn reference(id: String) -> Value {
     json!({ "id": id })
 }

@@ -9,7 +9,9 @@ use super::{
 };
 use crate::{
     address_plan::Mode,
-    topology::{AgentPool, AutoScaling, HttpProxyConfig, ManagedCluster, NetworkPlugin, PublicAddress, Topology},
+    topology::{
+        AgentPool, AutoScaling, HttpProxyConfig, ManagedCluster, NetworkPlugin, PublicAddress, Topology,
+    },
 };
 
 /// `az aks show`.
