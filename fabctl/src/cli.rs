@@ -7,9 +7,9 @@ use clap::{ArgAction, Args, Parser, Subcommand};
 use crate::{
     exit,
     verb::{
-        apply, compare, completion, daemon, delete, describe, diff, doctor, effective_routes, events, exec,
-        expect, get, graph, learn, link, next_hop, node, nodes, ping, plan, run, tcpdump, validate, verify,
-        version,
+        apply, compare, completion, connections, conntrack, daemon, delete, describe, diff, doctor,
+        effective_routes, events, exec, expect, get, graph, learn, link, logs, next_hop, node, nodes, ping,
+        plan, run, tcpdump, validate, verify, version,
     },
 };
 
@@ -82,9 +82,12 @@ enum Verb {
     Restart(nodes::Restart),
     EffectiveRoutes(effective_routes::EffectiveRoutes),
     NextHop(next_hop::NextHop),
+    Conntrack(conntrack::Conntrack),
+    Connections(connections::Connections),
     Ping(ping::Ping),
     Tcpdump(tcpdump::Tcpdump),
     Exec(exec::Exec),
+    Logs(logs::Logs),
     Link(link::Link),
     Node(node::Node),
     Expect(expect::Expect),
@@ -117,9 +120,12 @@ impl Cli {
             Verb::Restart(verb) => verb.run(global).await,
             Verb::EffectiveRoutes(verb) => verb.run(global).await,
             Verb::NextHop(verb) => verb.run(global).await,
+            Verb::Conntrack(verb) => verb.run(global).await,
+            Verb::Connections(verb) => verb.run(global).await,
             Verb::Ping(verb) => verb.run(global).await,
             Verb::Tcpdump(verb) => verb.run(global).await,
             Verb::Exec(verb) => verb.run(global).await,
+            Verb::Logs(verb) => verb.run(global).await,
             Verb::Link(verb) => verb.run(global).await,
             Verb::Node(verb) => verb.run(global).await,
             Verb::Expect(verb) => verb.run(global).await,

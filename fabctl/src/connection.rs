@@ -4,9 +4,9 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use fabric_proto::v1::{
-    daemon_service_client::DaemonServiceClient, fault_service_client::FaultServiceClient,
-    lab_service_client::LabServiceClient, network_service_client::NetworkServiceClient,
-    probe_service_client::ProbeServiceClient,
+    connection_service_client::ConnectionServiceClient, daemon_service_client::DaemonServiceClient,
+    fault_service_client::FaultServiceClient, lab_service_client::LabServiceClient,
+    network_service_client::NetworkServiceClient, probe_service_client::ProbeServiceClient,
 };
 use tonic::transport::{Channel, Endpoint};
 
@@ -97,6 +97,11 @@ impl Connection {
     /// Asks about the network.
     pub fn network(&self) -> NetworkServiceClient<Channel> {
         NetworkServiceClient::new(self.channel.clone())
+    }
+
+    /// Shows and opens connections.
+    pub fn connections(&self) -> ConnectionServiceClient<Channel> {
+        ConnectionServiceClient::new(self.channel.clone())
     }
 
     /// Makes faults and lifts them.

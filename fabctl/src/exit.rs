@@ -1,6 +1,6 @@
 //! Exit codes, and the one place where errors are told.
 
-use std::{error::Error, fmt, io};
+use std::{error::Error, fmt, io, os::unix::process::ExitStatusExt, process::ExitStatus};
 
 use crate::output;
 
@@ -54,6 +54,12 @@ impl fmt::Display for Failure {
 }
 
 impl Error for Failure {}
+
+/// The exit code of a program that fabctl has run: 128 and the number of the signal that ended it.
+pub fn code(status: ExitStatus) -> u8 {
+    let code = status.code().or_else(|| status.signal().map(|signal| 128 + signal));
+    code.and_then(|code| u8::try_from(code).ok()).unwrap_or(FAILURE)
+}
 
 /// Says on standard error what went wrong, and gives the exit code for it.
 ///

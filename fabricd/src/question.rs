@@ -1,6 +1,7 @@
 //! Questions about a running lab that its kernel answers. They do not pass through a lab's owner.
 
 use fabric_core::{
+    conntrack::{CONNECTIONS_MAX, Connection, Filter},
     effective_routes::{
         next_hop::{self, Answer, NoDestination},
         read_back::{Reader, Row},
@@ -74,6 +75,34 @@ pub fn next_hop(
     let mut answer = next_hop::next_hop(&reader, &behind, &routing, &packet);
     answer.notes.splice(0..0, node_of_the_pod(&reader, &behind, "this is the next hop"));
     Ok(answer)
+}
+
+/// The connections that a place tracks.
+pub struct Connections {
+    /// At most [`CONNECTIONS_MAX`], in their order.
+    pub connections: Vec<Connection>,
+    /// How many more there are.
+    pub left_out: u64,
+}
+
+/// Reads the connections of the place `target` that `filter` wants. Blocking.
+///
+/// # Errors
+/// If there is no such place, or the kernel does not answer.
+pub fn connections(
+    kernel: &impl Kernel,
+    lab: &Lab,
+    namespace: &str,
+    target: &str,
+    filter: &Filter,
+) -> Result<Connections, QuestionError> {
+    let place = target::find(&lab.topology, namespace, target)?;
+    let mut connections = kernel.connections(&lab.topology.lab, &place)?;
+    connections.retain(|connection| filter.fits(connection));
+    connections.sort_by(Connection::order);
+    let left_out = connections.len().saturating_sub(CONNECTIONS_MAX) as u64;
+    connections.truncate(CONNECTIONS_MAX);
+    Ok(Connections { connections, left_out })
 }
 
 fn node_of_the_pod(reader: &Reader<'_>, behind: &BehindNic<'_>, this: &str) -> Option<String> {

@@ -3,6 +3,8 @@
 pub mod apply;
 pub mod compare;
 pub mod completion;
+pub mod connections;
+pub mod conntrack;
 pub mod daemon;
 pub mod delete;
 pub mod describe;
@@ -17,6 +19,7 @@ pub mod get;
 pub mod graph;
 pub mod learn;
 pub mod link;
+pub mod logs;
 pub mod next_hop;
 pub mod node;
 pub mod nodes;

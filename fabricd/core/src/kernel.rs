@@ -7,6 +7,7 @@ use std::{
 };
 
 use crate::{
+    conntrack::Connection,
     listener::Listener,
     name::{IfName, LabName},
     object::Route,
@@ -48,6 +49,12 @@ pub trait Kernel: Send + Sync + 'static {
     /// # Errors
     /// If there is no such place, or it cannot be entered or read.
     fn routing(&self, lab: &LabName, place: &Place, packets: &[Packet]) -> Result<Routing, KernelError>;
+
+    /// Reads the connection tracking table of one place, in no order. A place whose rules track nothing has none.
+    ///
+    /// # Errors
+    /// If there is no such place, or it cannot be entered or read.
+    fn connections(&self, lab: &LabName, place: &Place) -> Result<Vec<Connection>, KernelError>;
 
     /// Opens a socket for each of `listeners` in its place; what comes back is in their order.
     ///

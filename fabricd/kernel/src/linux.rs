@@ -8,6 +8,7 @@ use std::{
 };
 
 use fabric_core::{
+    conntrack::Connection,
     kernel::{Kernel, KernelError, Listening, Machine, NamespaceId, Packet, Routing, StepError},
     listener::Listener,
     name::LabName,
@@ -16,7 +17,7 @@ use fabric_core::{
 };
 
 use crate::{
-    execute, listener,
+    conntrack, execute, listener,
     memory::Memory,
     namespace::{self, Namespace},
     netlink::qdisc,
@@ -76,6 +77,10 @@ impl Kernel for LinuxKernel {
 
     fn routing(&self, lab: &LabName, place: &Place, packets: &[Packet]) -> Result<Routing, KernelError> {
         routing::read(&self.directory, lab, place, packets)
+    }
+
+    fn connections(&self, lab: &LabName, place: &Place) -> Result<Vec<Connection>, KernelError> {
+        conntrack::read(&self.directory, lab, place)
     }
 
     fn listen(&self, lab: &LabName, listeners: &BTreeSet<Listener>) -> Vec<Result<Listening, KernelError>> {

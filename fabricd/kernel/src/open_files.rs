@@ -29,3 +29,13 @@ pub fn raise() -> io::Result<u64> {
     setrlimit(Resource::RLIMIT_NOFILE, wanted, hard)?;
     Ok(wanted)
 }
+
+/// How many are open.
+///
+/// # Errors
+/// If `/proc` does not say.
+pub fn in_use() -> io::Result<u64> {
+    let open = std::fs::read_dir("/proc/self/fd")?.count();
+    // One of them is the directory itself.
+    Ok(u64::try_from(open).unwrap_or(u64::MAX).saturating_sub(1))
+}

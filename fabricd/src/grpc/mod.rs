@@ -1,8 +1,11 @@
 //! The gRPC face of the daemon: it converts, asks, and converts back. No logic is in here, and no
 //! generated type leaves.
 
+mod ask;
+mod connection_service;
 mod daemon_service;
 mod fault_service;
+mod incoming;
 mod lab_service;
 mod network_service;
 mod probe_service;
@@ -12,9 +15,9 @@ use std::{path::PathBuf, sync::Arc};
 
 use fabric_core::kernel::Kernel;
 use fabric_proto::v1::{
-    daemon_service_server::DaemonServiceServer, fault_service_server::FaultServiceServer,
-    lab_service_server::LabServiceServer, network_service_server::NetworkServiceServer,
-    probe_service_server::ProbeServiceServer,
+    connection_service_server::ConnectionServiceServer, daemon_service_server::DaemonServiceServer,
+    fault_service_server::FaultServiceServer, lab_service_server::LabServiceServer,
+    network_service_server::NetworkServiceServer, probe_service_server::ProbeServiceServer,
 };
 use tokio::sync::Notify;
 use tonic::transport::{Server, server::Router};
@@ -50,6 +53,7 @@ pub async fn router<K: Kernel>(
     health.set_serving::<LabServiceServer<lab_service::LabApi<K>>>().await;
     health.set_serving::<ProbeServiceServer<probe_service::ProbeApi<K>>>().await;
     health.set_serving::<NetworkServiceServer<network_service::NetworkApi<K>>>().await;
+    health.set_serving::<ConnectionServiceServer<connection_service::ConnectionApi<K>>>().await;
     health.set_serving::<FaultServiceServer<fault_service::FaultApi<K>>>().await;
     health.set_serving::<DaemonServiceServer<daemon_service::DaemonApi<K>>>().await;
     let reflection = tonic_reflection::server::Builder::configure()
@@ -62,6 +66,10 @@ pub async fn router<K: Kernel>(
         netns_dir: about.netns_dir.clone(),
     });
     let network = NetworkServiceServer::new(network_service::NetworkApi { registry: registry.clone() });
+    let connections = ConnectionServiceServer::new(connection_service::ConnectionApi {
+        registry: registry.clone(),
+        netns_dir: about.netns_dir.clone(),
+    });
     let faults = FaultServiceServer::new(fault_service::FaultApi { registry: registry.clone() });
     let daemon = DaemonServiceServer::new(daemon_service::DaemonApi { registry, about, stop });
     Ok(Server::builder()
@@ -70,6 +78,7 @@ pub async fn router<K: Kernel>(
         .add_service(labs.max_decoding_message_size(MESSAGE_MAX).max_encoding_message_size(usize::MAX))
         .add_service(probes)
         .add_service(network)
+        .add_service(connections)
         .add_service(faults)
         .add_service(daemon))
 }

@@ -11,6 +11,7 @@ use std::{
 };
 
 use fabric_core::{
+    conntrack::{CONNECTIONS_MAX, Connection, Ends, Protocol, Status, TcpState, Tuple},
     effective_routes::next_hop::choose,
     kernel::{
         Decision, Kernel, KernelError, Listening, ListeningSocket, Machine, NamespaceId, Packet, Routing,
@@ -328,6 +329,31 @@ impl Kernel for FakeKernel {
             .collect();
         let decisions = packets.iter().map(|packet| decide(&routes, &rules, packet)).collect();
         Ok(Routing { routes, decisions })
+    }
+
+    /// Ten more than are told of one place, in the wrong order.
+    fn connections(&self, _lab: &LabName, place: &Place) -> Result<Vec<Connection>, KernelError> {
+        if !self.lock().contains_key(place) {
+            return Err(KernelError::new("cannot read", "No such namespace"));
+        }
+        let there = Ipv4Addr::new(203, 0, 113, 10).into();
+        let number = u32::try_from(CONNECTIONS_MAX).expect("not that many") + 10;
+        let connection = |number: u32| {
+            let ends = Ends::Ports { source: 40_000, destination: 80 };
+            let here = Ipv4Addr::from_bits(0x0a00_0000 + number).into();
+            Connection {
+                protocol: Protocol::TCP,
+                original: Tuple { source: here, destination: there, ends },
+                reply: Tuple { source: there, destination: here, ends },
+                state: Some(TcpState::Established),
+                timeout: Some(86_399),
+                status: Status::SEEN_REPLY,
+                mark: 0,
+                zone: 0,
+                uses: 1,
+            }
+        };
+        Ok((0..number).rev().map(connection).collect())
     }
 
     fn listen(&self, lab: &LabName, listeners: &BTreeSet<Listener>) -> Vec<Result<Listening, KernelError>> {

@@ -3,12 +3,14 @@
 mod capture;
 mod changes;
 mod compare;
+mod connections;
 mod documents;
 mod egress;
 mod events;
 mod exec;
 mod faults;
 mod files;
+mod http_proxy;
 mod lifetime;
 mod looks_like_aks;
 mod looks_like_azure_cni;
@@ -26,9 +28,11 @@ fn main() -> ExitCode {
     tests.extend(questions::TESTS);
     tests.extend(capture::TESTS);
     tests.extend(changes::TESTS);
+    tests.extend(connections::TESTS);
     tests.extend(exec::TESTS);
     tests.extend(faults::TESTS);
     tests.extend(files::TESTS);
+    tests.extend(http_proxy::TESTS);
     tests.extend(lifetime::TESTS);
     tests.extend(documents::TESTS);
     tests.extend(events::TESTS);

@@ -121,7 +121,9 @@ pub fn site(address: Ipv4Addr) -> Object {
     let _ = write!(
         text,
         "  chain forward {{\n    type filter hook forward priority filter; policy accept;\n    \
-         iifname \"isp0\" ct state != {{ established, related }} drop\n  }}\n  \
+         iifname \"isp0\" ct state != {{ established, related }} drop\n    \
+         oifname \"isp0\" ip daddr {{ 10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16 }} reject with icmp type net-unreachable \
+         comment \"private addresses are not for the internet\"\n  }}\n  \
          chain postrouting {{\n    type nat hook postrouting priority srcnat; policy accept;\n    \
          oifname \"isp0\" snat to {address}\n  }}\n  \
          chain input {{\n    type filter hook input priority filter; policy accept;\n    \

@@ -10,8 +10,8 @@ use crate::{
     fault::Faults,
     place::Place,
     topology::{
-        GatewayType, Machine, NetworkInterface, RouteTable, Site, SubnetIndex, Topology, UserNextHop,
-        UserRoute, VirtualNetwork,
+        GatewayType, HttpProxyServer, Machine, NetworkInterface, RouteTable, Site, SubnetIndex, Topology,
+        UserNextHop, UserRoute, VirtualNetwork,
     },
 };
 
@@ -129,17 +129,19 @@ pub(super) fn virtual_network_gateways(topology: &Topology) -> Vec<Resource> {
 pub(super) fn virtual_machines(topology: &Topology, faults: &Faults) -> Vec<Resource> {
     let vms = topology.virtual_machines.iter().map(|vm| {
         let stopped = faults.is_stopped(&Place::VirtualMachine { name: vm.name.clone() });
-        azure(
-            &vm.name,
-            json!({
-                "id": resource_id(topology, "Microsoft.Compute", &["virtualMachines", &vm.name]),
-                "name": vm.name,
-                "networkProfile": { "networkInterfaces": [interface(topology, &vm.nic)] },
-                "powerState": if stopped { "VM stopped" } else { "VM running" },
-                "privateIps": vm.nic.private_ip_address,
-                "type": Kind::VirtualMachines.type_name(),
-            }),
-        )
+        let mut object = json!({
+            "id": resource_id(topology, "Microsoft.Compute", &["virtualMachines", &vm.name]),
+            "name": vm.name,
+            "networkProfile": { "networkInterfaces": [interface(topology, &vm.nic)] },
+            "powerState": if stopped { "VM stopped" } else { "VM running" },
+            "privateIps": vm.nic.private_ip_address,
+            "type": Kind::VirtualMachines.type_name(),
+        });
+        // In the lab file's words: Azure does not know what a VM runs.
+        if let Some(HttpProxyServer { port }) = vm.http_proxy {
+            object["httpProxy"] = json!({ "port": port });
+        }
+        azure(&vm.name, object)
     });
     vms.collect()
 }

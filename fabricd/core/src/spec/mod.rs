@@ -7,6 +7,7 @@
 mod diagnostic;
 mod document;
 pub mod edit;
+pub mod http_proxy;
 pub mod internet;
 pub mod ip_masq_agent;
 pub mod lab;

@@ -7,6 +7,7 @@
 pub(crate) mod address;
 mod batch;
 pub(crate) mod connected_route;
+pub(crate) mod conntrack;
 mod dump;
 pub(crate) mod generation;
 pub(crate) mod link;

@@ -23,7 +23,7 @@ impl Socket {
         Self::open(libc::NETLINK_ROUTE)
     }
 
-    /// For nf_tables.
+    /// For nf_tables and connection tracking.
     pub(crate) fn netfilter() -> io::Result<Self> {
         Self::open(libc::NETLINK_NETFILTER)
     }

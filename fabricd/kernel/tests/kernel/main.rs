@@ -2,6 +2,7 @@
 //!
 //! No test sleeps; nothing is made in the machine's own network namespace.
 
+mod conntrack;
 mod differences;
 mod doctor;
 mod faults;
@@ -29,6 +30,7 @@ fn main() {
     let trials = [
         objects::trials(),
         faults::trials(),
+        conntrack::trials(),
         differences::trials(),
         packets::trials(),
         routing::trials(),
