@@ -16,6 +16,7 @@ const NEEDED: [(&str, &str); 8] = [
     ("ping", "iputils-ping"),
     ("traceroute", "traceroute"),
     ("arp", "net-tools"),
+    ("curl", "curl"),
     ("tinyproxy", "tinyproxy-bin"),
 ];
 
