@@ -91,6 +91,16 @@ impl ToStatus for CaptureError {
     }
 }
 
+impl ToStatus for LogError {
+    fn to_status(&self) -> Status {
+        let code = match self {
+            Self::None(_) | Self::NotFound { .. } => Code::NotFound,
+            Self::Several { .. } => Code::InvalidArgument,
+        };
+        Status::new(code, self.to_string())
+    }
+}
+
 impl ToStatus for OpenError {
     fn to_status(&self) -> Status {
         let code = match self {
@@ -99,16 +109,6 @@ impl ToStatus for OpenError {
             Self::Socket { .. } => Code::Internal,
         };
         Status::new(code, chain(self))
-    }
-}
-
-impl ToStatus for LogError {
-    fn to_status(&self) -> Status {
-        let code = match self {
-            Self::None(_) | Self::NotFound { .. } => Code::NotFound,
-            Self::Several { .. } => Code::InvalidArgument,
-        };
-        Status::new(code, self.to_string())
     }
 }
 

@@ -17,6 +17,12 @@ pub enum Kind {
     RouteTables,
     /// User-defined routes of all route tables.
     Routes,
+    /// Public IP addresses.
+    PublicIpAddresses,
+    /// NAT gateways.
+    NatGateways,
+    /// Load balancers of clusters.
+    LoadBalancers,
     /// VPN and ExpressRoute gateways.
     VirtualNetworkGateways,
     /// VMs that are no AKS nodes.
@@ -25,6 +31,8 @@ pub enum Kind {
     OnPremises,
     /// Machines on premises.
     Machines,
+    /// Servers on the internet.
+    Servers,
     /// AKS clusters.
     ManagedClusters,
     /// Node pools of all clusters.
@@ -54,7 +62,7 @@ struct Names {
     type_name: &'static str,
 }
 
-const NAMES: [Names; 18] = [
+const NAMES: [Names; 22] = [
     names(Kind::Labs, "lab", "labs", &[], "Lab"),
     names(
         Kind::VirtualNetworks,
@@ -74,6 +82,27 @@ const NAMES: [Names; 18] = [
     names(Kind::RouteTables, "routetable", "routetables", &["rt"], "Microsoft.Network/routeTables"),
     names(Kind::Routes, "route", "routes", &[], "Microsoft.Network/routeTables/routes"),
     names(
+        Kind::PublicIpAddresses,
+        "publicipaddress",
+        "publicipaddresses",
+        &["pip", "pips"],
+        "Microsoft.Network/publicIPAddresses",
+    ),
+    names(
+        Kind::NatGateways,
+        "natgateway",
+        "natgateways",
+        &["natgw", "natgws"],
+        "Microsoft.Network/natGateways",
+    ),
+    names(
+        Kind::LoadBalancers,
+        "loadbalancer",
+        "loadbalancers",
+        &["lb", "lbs"],
+        "Microsoft.Network/loadBalancers",
+    ),
+    names(
         Kind::VirtualNetworkGateways,
         "virtualnetworkgateway",
         "virtualnetworkgateways",
@@ -89,6 +118,7 @@ const NAMES: [Names; 18] = [
     ),
     names(Kind::OnPremises, "site", "onpremises", &["onprem", "sites"], "Fabric/onPremises"),
     names(Kind::Machines, "machine", "machines", &[], "Fabric/onPremises/machines"),
+    names(Kind::Servers, "server", "servers", &[], "Fabric/internet/servers"),
     names(
         Kind::ManagedClusters,
         "managedcluster",

@@ -1,8 +1,8 @@
 //! Everything by which a lab leaves for the internet: public addresses, NAT gateways, load balancers, sites.
 
 use super::{
-    Internet, ManagedCluster, NatGateway, RouteTable, Site, Standing, VirtualMachine, VirtualNetwork,
-    VirtualNetworkGateway, internet, nat_gateway,
+    Internet, ManagedCluster, NatGateway, PublicAddress, RouteTable, Site, Standing, VirtualMachine,
+    VirtualNetwork, VirtualNetworkGateway, internet, nat_gateway,
     outbound::Egress,
     public_address::{OF_SITES, PublicAddresses},
     standing::site_key,
@@ -19,13 +19,14 @@ pub(super) struct Lab<'a> {
     pub sites: &'a mut [Site],
 }
 
-/// Gives every way out its addresses, and checks what AKS and Azure check of them.
+/// Gives every way out its addresses, and checks what AKS and Azure check of them. Gives back the NAT gateways,
+/// the public addresses that nothing has, and the internet if something leads there.
 pub(super) fn resolve(
     spec: &LabSpec,
     standing: &Standing,
     lab: Lab<'_>,
     problems: &mut Vec<Problem>,
-) -> (Vec<NatGateway>, Option<Internet>) {
+) -> (Vec<NatGateway>, Vec<PublicAddress>, Option<Internet>) {
     let Lab { networks, route_tables, virtual_machines, clusters, gateways, sites } = lab;
     let mut addresses = PublicAddresses::of(spec, standing, networks, problems);
     written_for_sites(spec, sites, &mut addresses, problems);
@@ -45,13 +46,14 @@ pub(super) fn resolve(
     for (index, cluster) in clusters.iter_mut().enumerate() {
         cluster.outbound = egress.resolve(index, cluster, problems);
     }
+    let unassociated = addresses.unclaimed();
     let reaches = spec.lab.value.internet.is_some()
         || clusters.iter().any(|cluster| cluster.outbound.load_balancer.is_some())
         || nat_gateways.iter().any(|gateway| gateway.virtual_network.is_some())
         || virtual_machines.iter().any(|vm| vm.nic.public_address.is_some())
         || gateways.iter().any(|gateway| gateway.default_site.is_some());
     if !reaches {
-        return (nat_gateways, None);
+        return (nat_gateways, unassociated, None);
     }
     for site in sites.iter_mut().filter(|site| site.public_address.is_none()) {
         let owner = format!("the site `{}`", site.name);
@@ -59,7 +61,7 @@ pub(super) fn resolve(
         let given = addresses.give(&site_key(&site.name), &owner, OF_SITES, at, problems);
         site.public_address = given.map(|given| given.address);
     }
-    (nat_gateways, Some(internet))
+    (nat_gateways, unassociated, Some(internet))
 }
 
 fn written_for_sites(

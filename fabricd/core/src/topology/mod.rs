@@ -58,7 +58,7 @@ pub use self::{
     public_address::PublicAddress,
     resolve::{AZURE_VMS_MAX, resolve},
     standing::{Rollout, Standing},
-    way_out::WayOut,
+    way_out::{Departure, WayOut},
 };
 pub use crate::spec::lab::GatewayType;
 use crate::{
@@ -86,6 +86,8 @@ pub struct Topology {
     pub managed_clusters: Vec<ManagedCluster>,
     /// NAT gateways, those that AKS makes included.
     pub nat_gateways: Vec<NatGateway>,
+    /// Public IP addresses of the file that nothing has.
+    pub unassociated_addresses: Vec<PublicAddress>,
     /// What there is beyond Azure; `None` if nothing of the lab has a way there.
     pub internet: Option<Internet>,
 }

@@ -92,7 +92,8 @@ fn try_resolve(
         gateways: &mut gateways,
         sites: &mut sites,
     };
-    let (nat_gateways, internet) = egress::resolve(spec, standing, lab_of_egress, problems);
+    let (nat_gateways, unassociated_addresses, internet) =
+        egress::resolve(spec, standing, lab_of_egress, problems);
     let balancers =
         managed_clusters.iter().filter(|cluster| cluster.outbound.load_balancer.is_some()).count();
     let ports = virtual_machines.len() + node_names.len() + gateways.len() + balancers + nat_gateways.len();
@@ -109,6 +110,7 @@ fn try_resolve(
         virtual_machines,
         managed_clusters,
         nat_gateways,
+        unassociated_addresses,
         internet,
     };
     connected_ranges::check(spec, &topology, problems);

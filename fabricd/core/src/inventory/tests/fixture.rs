@@ -139,6 +139,7 @@ pub fn topology() -> Topology {
         }],
         managed_clusters: vec![cluster],
         nat_gateways: vec![],
+        unassociated_addresses: vec![],
         internet: None,
     }
 }

@@ -1,6 +1,7 @@
 //! One small lab, listed.
 
 mod azure;
+mod egress;
 mod faults;
 mod fixture;
 mod kubernetes;
