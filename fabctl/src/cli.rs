@@ -8,8 +8,8 @@ use crate::{
     exit,
     verb::{
         apply, compare, completion, connections, conntrack, daemon, delete, describe, diff, doctor,
-        effective_routes, events, exec, expect, get, graph, learn, link, next_hop, node, nodes, ping, plan,
-        run, tcpdump, validate, verify, version,
+        effective_routes, events, exec, expect, firewall, get, graph, learn, link, next_hop, node, nodes,
+        ping, plan, run, tcpdump, validate, verify, version,
     },
 };
 
@@ -87,6 +87,7 @@ enum Verb {
     Ping(ping::Ping),
     Tcpdump(tcpdump::Tcpdump),
     Exec(exec::Exec),
+    Firewall(firewall::Firewall),
     Link(link::Link),
     Node(node::Node),
     Expect(expect::Expect),
@@ -124,6 +125,7 @@ impl Cli {
             Verb::Ping(verb) => verb.run(global).await,
             Verb::Tcpdump(verb) => verb.run(global).await,
             Verb::Exec(verb) => verb.run(global).await,
+            Verb::Firewall(verb) => verb.run(global).await,
             Verb::Link(verb) => verb.run(global).await,
             Verb::Node(verb) => verb.run(global).await,
             Verb::Expect(verb) => verb.run(global).await,

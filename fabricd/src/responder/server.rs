@@ -14,35 +14,61 @@ use tokio::{
 
 use super::{
     IDLE,
+    application_rules::Firewall,
     client::Client,
-    echo, http,
+    echo, flow_log, http,
     room::{LISTENER_CONNECTIONS_MAX, Room},
     tls::Certificate,
 };
+use crate::flow_log::FlowLog;
 
 /// Answers at `socket` until `stopped` ends. All of it is closed when this returns.
 pub async fn run(
     room: Arc<Room>,
     listener: Listener,
     socket: ListeningSocket,
+    log: Option<Arc<FlowLog>>,
     stopped: oneshot::Receiver<()>,
 ) {
-    let ended = match socket {
-        ListeningSocket::Stream(socket) => match TcpListener::from_std(socket) {
-            Ok(socket) => Ok(take(Clients::new(room, listener), &socket, stopped).await),
-            Err(error) => Err((listener, error)),
-        },
-        ListeningSocket::Datagram(socket) => match UdpSocket::from_std(socket) {
-            Ok(socket) => Ok(tokio::select! {
-                _ = stopped => {}
-                () = echo::datagrams(&socket) => {}
-            }),
-            Err(error) => Err((listener, error)),
-        },
-    };
-    if let Err((listener, error)) = ended {
+    let listener = Arc::new(listener);
+    if let Err(error) = serve(room, &listener, socket, log, stopped).await {
         tracing::warn!(%listener, %error, "nobody answers there");
     }
+}
+
+async fn serve(
+    room: Arc<Room>,
+    listener: &Arc<Listener>,
+    socket: ListeningSocket,
+    log: Option<Arc<FlowLog>>,
+    stopped: oneshot::Receiver<()>,
+) -> io::Result<()> {
+    match socket {
+        ListeningSocket::Stream(socket) => {
+            let socket = TcpListener::from_std(socket)?;
+            take(Clients::new(room, listener.clone(), None), &socket, stopped).await;
+        }
+        ListeningSocket::Between(socket, door) => {
+            let socket = TcpListener::from_std(socket)?;
+            let firewall = Firewall::of(listener, door, log.unwrap_or_default());
+            take(Clients::new(room, listener.clone(), firewall.map(Arc::new)), &socket, stopped).await;
+        }
+        ListeningSocket::Datagram(socket) => {
+            let socket = UdpSocket::from_std(socket)?;
+            tokio::select! {
+                _ = stopped => {}
+                () = echo::datagrams(&socket) => {}
+            }
+        }
+        ListeningSocket::FlowLog(socket) => {
+            let log = log.unwrap_or_default();
+            tokio::select! {
+                _ = stopped => {}
+                ended = flow_log::write_down(socket, &log) => ended?,
+            }
+        }
+    }
+    Ok(())
 }
 
 async fn take(clients: Clients, socket: &TcpListener, mut stopped: oneshot::Receiver<()>) {
@@ -71,17 +97,19 @@ struct Clients {
     here: Arc<Semaphore>,
     listener: Arc<Listener>,
     certificate: Arc<Certificate>,
+    firewall: Option<Arc<Firewall>>,
 }
 
 type Conversation = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 impl Clients {
-    fn new(room: Arc<Room>, listener: Listener) -> Self {
+    fn new(room: Arc<Room>, listener: Arc<Listener>, firewall: Option<Arc<Firewall>>) -> Self {
         Self {
             room,
             here: Arc::new(Semaphore::new(LISTENER_CONNECTIONS_MAX)),
-            listener: Arc::new(listener),
+            listener,
             certificate: Arc::default(),
+            firewall,
         }
     }
 
@@ -90,14 +118,20 @@ impl Clients {
         let client = Client::new(stream, address).ok()?;
         // Dropped where there is none, it is reset.
         let taken = self.room.take(&self.here)?;
+        // Who is passed on has a connection on both sides.
+        let taken = match &self.firewall {
+            Some(_) => (taken, Some(self.room.take(&self.here)?)),
+            None => (taken, None),
+        };
+        let firewall = self.firewall.clone();
         let (listener, certificate) = (self.listener.clone(), self.certificate.clone());
         Some(Box::pin(async move {
-            let protocol = listener.protocol;
-            let result: io::Result<()> = match protocol {
-                Protocol::Http => http::plain(listener, client).await,
-                Protocol::Https => http::encrypted(listener, certificate, client).await,
+            let result: io::Result<()> = match (&listener.protocol, firewall) {
+                (Protocol::Http, _) => http::plain(listener, client).await,
+                (Protocol::Https, _) => http::encrypted(listener, certificate, client).await,
+                (Protocol::ApplicationRules(_), Some(firewall)) => firewall.inspect(client).await,
                 // No stream is one of datagrams.
-                Protocol::TcpEcho | Protocol::UdpEcho => echo::stream(client, IDLE).await,
+                _ => echo::stream(client, IDLE).await,
             };
             if let Err(error) = result {
                 tracing::debug!(client = %address, %error, "a client has gone");
