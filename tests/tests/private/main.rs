@@ -10,6 +10,7 @@ mod events;
 mod exec;
 mod faults;
 mod files;
+mod firewall;
 mod lifetime;
 mod looks_like_aks;
 mod looks_like_azure_cni;
@@ -32,6 +33,7 @@ fn main() -> ExitCode {
     tests.extend(exec::TESTS);
     tests.extend(faults::TESTS);
     tests.extend(files::TESTS);
+    tests.extend(firewall::TESTS);
     tests.extend(lifetime::TESTS);
     tests.extend(documents::TESTS);
     tests.extend(events::TESTS);
