@@ -11,6 +11,7 @@ mod exec;
 mod faults;
 mod files;
 mod http_proxy;
+mod firewall;
 mod lifetime;
 mod looks_like_aks;
 mod looks_like_azure_cni;
@@ -36,6 +37,7 @@ fn main() -> ExitCode {
     tests.extend(faults::TESTS);
     tests.extend(files::TESTS);
     tests.extend(http_proxy::TESTS);
+    tests.extend(firewall::TESTS);
     tests.extend(lifetime::TESTS);
     tests.extend(documents::TESTS);
     tests.extend(events::TESTS);
