@@ -7,6 +7,7 @@ use std::{
 };
 
 use fabric_core::{
+    fault,
     listener::{self, Listener, Protocol},
     place::Place,
 };
@@ -200,10 +201,14 @@ async fn a_place_that_was_made_anew_is_answered_for_again() {
     apply(&registry, KUBENET).await.unwrap();
     assert_eq!(moved(&before), ["machine/server"; 3]);
 
-    // A node has no server; its restart lets all others be.
+    // A node has no server; its restart lets all others be, and so does a fault of a server itself.
     let before = registry.kernel().sockets();
     let node = "aks-nodepool1-11743156-vmss000000".to_owned();
     change(&registry, Change::RestartNode { node }).await;
+    assert_eq!(registry.kernel().sockets(), before);
+    let down = fault::Change::Link { end: "machine/server".into(), change: fault::LinkChange::Down };
+    let lab = topology(KUBENET).lab;
+    assert!(registry.handle(&lab).fault("default".into(), down).await.unwrap().changed);
     assert_eq!(registry.kernel().sockets(), before);
 }
 

@@ -16,6 +16,7 @@ mod looks_like_aks;
 mod looks_like_azure_cni;
 mod questions;
 mod reachability;
+mod servers;
 
 use std::process::ExitCode;
 
@@ -37,6 +38,7 @@ fn main() -> ExitCode {
     tests.extend(documents::TESTS);
     tests.extend(events::TESTS);
     tests.extend(compare::TESTS);
+    tests.extend(servers::TESTS);
     let skipped = if *faults::NETEM { None } else { Some(("this kernel has no netem", faults::NETEM_TESTS)) };
     if skipped.is_none() {
         tests.extend(faults::NETEM_TESTS);

@@ -68,6 +68,9 @@ fn a_restart_loses_no_packet() {
     let daemon = start();
     assert_eq!(session.ok(&["get", "labs", "-o", "name"]), "lab/kubenet\n");
     assert!(session.ok(&["apply", "-f", "kubenet"]).contains("unchanged"));
+    // Its servers answer again: the new daemon has sockets of its own.
+    let curl = ["exec", "a", "--", "curl", "-sS", "-m", "10", "http://203.0.113.10"];
+    assert!(session.ok(&curl).starts_with("server: example-com 203.0.113.10:80\nclient: "));
     let ended = ping.interrupt();
     assert!(ended.text().contains(" 0% packet loss"), "{}", ended.text());
     assert_eq!(namespaces(), before);
