@@ -9,7 +9,7 @@ use crate::{
     verb::{
         apply, compare, completion, connections, conntrack, daemon, delete, describe, diff, doctor,
         effective_routes, events, exec, expect, get, graph, learn, link, logs, next_hop, node, nodes, ping,
-        plan, run, tcpdump, validate, verify, version,
+        plan, run, snat, tcpdump, validate, verify, version,
     },
 };
 
@@ -83,6 +83,7 @@ enum Verb {
     EffectiveRoutes(effective_routes::EffectiveRoutes),
     NextHop(next_hop::NextHop),
     Conntrack(conntrack::Conntrack),
+    Snat(snat::Snat),
     Connections(connections::Connections),
     Ping(ping::Ping),
     Tcpdump(tcpdump::Tcpdump),
@@ -121,6 +122,7 @@ impl Cli {
             Verb::EffectiveRoutes(verb) => verb.run(global).await,
             Verb::NextHop(verb) => verb.run(global).await,
             Verb::Conntrack(verb) => verb.run(global).await,
+            Verb::Snat(verb) => verb.run(global).await,
             Verb::Connections(verb) => verb.run(global).await,
             Verb::Ping(verb) => verb.run(global).await,
             Verb::Tcpdump(verb) => verb.run(global).await,

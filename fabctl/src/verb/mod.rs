@@ -26,6 +26,7 @@ pub mod nodes;
 pub mod ping;
 pub mod plan;
 pub mod run;
+pub mod snat;
 pub mod tcpdump;
 pub mod validate;
 pub mod verify;

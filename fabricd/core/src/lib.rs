@@ -23,6 +23,7 @@ pub mod effective_routes;
 pub mod environment;
 pub mod event;
 pub mod fault;
+pub mod firewall;
 pub mod graph;
 pub mod identity;
 pub mod inventory;

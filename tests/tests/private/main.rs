@@ -17,6 +17,7 @@ mod looks_like_azure_cni;
 mod questions;
 mod reachability;
 mod servers;
+mod snat;
 
 use std::process::ExitCode;
 
@@ -25,6 +26,7 @@ fn main() -> ExitCode {
     tests.extend(looks_like_aks::TESTS);
     tests.extend(looks_like_azure_cni::TESTS);
     tests.extend(reachability::TESTS);
+    tests.extend(snat::TESTS);
     tests.extend(egress::TESTS);
     tests.extend(questions::TESTS);
     tests.extend(capture::TESTS);

@@ -228,6 +228,14 @@ pub const RULES: &[Rule] = &[
         treatment: Treatment::Any,
         within: None,
     },
+    Rule {
+        name: "use",
+        what: "how many parts of the kernel hold a tracked connection: its packets that are on their way",
+        example: "src=10.1.2.3 dst=10.224.0.4 sport=80 dport=1027 [ASSURED] mark=0 use=1",
+        pattern: r"\bmark=[0-9]+ (?:zone=[0-9]+ )?use=([0-9]+)$",
+        treatment: Treatment::Any,
+        within: None,
+    },
 ];
 
 /// The patterns, made ready once.

@@ -102,6 +102,20 @@ pub(super) fn of(topology: &Topology) -> Vec<Facts> {
         ];
         tell(Kind::VirtualNetworkGateways, gateway.name.clone(), facts);
     }
+    for firewall in &topology.azure_firewalls {
+        let network = &topology.virtual_networks[firewall.subnet.virtual_network].name;
+        let public: Vec<_> = firewall.public_addresses.iter().map(|public| public.address).collect();
+        let rules = &firewall.rules;
+        let facts = vec![
+            moving("VNet", network),
+            fact("address", firewall.private_ip_address),
+            fact("public addresses", list(&public)),
+            fact("NAT rules", list(&rules.nat)),
+            fact("network rules", list(&rules.network)),
+            fact("application rules", list(&rules.application)),
+        ];
+        tell(Kind::AzureFirewalls, firewall.name.clone(), facts);
+    }
     for site in &topology.on_premises {
         let facts = vec![
             fact("address prefixes", list(&site.address_prefixes)),

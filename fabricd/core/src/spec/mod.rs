@@ -4,6 +4,7 @@
 //! Kubernetes manifests. [`load`] is the door; [`read`] is its first half, from text to [`LabSpec`],
 //! [`crate::topology::resolve`] its second. Both go on after a mistake, to tell all of them at once.
 
+pub mod azure_firewall;
 mod diagnostic;
 mod document;
 pub mod edit;

@@ -6,11 +6,13 @@
 mod address_book;
 mod address_range;
 mod agent_pool;
+mod azure_firewall;
 mod connected_ranges;
 mod connections;
 mod deployment;
 mod derived_name;
 mod egress;
+mod firewall_rules;
 mod gateway;
 mod ground;
 mod http_proxy;
@@ -50,6 +52,7 @@ use ipnet::Ipv4Net;
 use k8s_openapi::api::{apps::v1::Deployment, core::v1::Pod as PodManifest};
 
 pub use self::{
+    azure_firewall::AzureFirewall,
     internet::{Internet, Server},
     nat_gateway::NatGateway,
     network_interface::{NetworkInterface, Overlay},
@@ -58,7 +61,7 @@ pub use self::{
     public_address::PublicAddress,
     resolve::{AZURE_VMS_MAX, resolve},
     standing::{Rollout, Standing},
-    way_out::WayOut,
+    way_out::{Departure, WayOut},
 };
 pub use crate::spec::lab::GatewayType;
 use crate::{
@@ -86,6 +89,10 @@ pub struct Topology {
     pub managed_clusters: Vec<ManagedCluster>,
     /// NAT gateways, those that AKS makes included.
     pub nat_gateways: Vec<NatGateway>,
+    /// Public IP addresses of the file that nothing has.
+    pub unassociated_addresses: Vec<PublicAddress>,
+    /// Azure Firewalls.
+    pub azure_firewalls: Vec<AzureFirewall>,
     /// What there is beyond Azure; `None` if nothing of the lab has a way there.
     pub internet: Option<Internet>,
 }

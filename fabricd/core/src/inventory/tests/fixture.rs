@@ -139,6 +139,8 @@ pub fn topology() -> Topology {
         }],
         managed_clusters: vec![cluster],
         nat_gateways: vec![],
+        unassociated_addresses: vec![],
+        azure_firewalls: vec![],
         internet: None,
     }
 }
