@@ -8,8 +8,8 @@ use crate::{
     exit,
     verb::{
         apply, compare, completion, connections, conntrack, daemon, delete, describe, diff, doctor,
-        effective_routes, events, exec, expect, get, graph, learn, link, next_hop, node, nodes, ping, plan,
-        run, snat, tcpdump, validate, verify, version,
+        effective_routes, events, exec, expect, get, graph, learn, link, logs, next_hop, node, nodes, ping,
+        plan, run, snat, tcpdump, validate, verify, version,
     },
 };
 
@@ -88,6 +88,7 @@ enum Verb {
     Ping(ping::Ping),
     Tcpdump(tcpdump::Tcpdump),
     Exec(exec::Exec),
+    Logs(logs::Logs),
     Link(link::Link),
     Node(node::Node),
     Expect(expect::Expect),
@@ -126,6 +127,7 @@ impl Cli {
             Verb::Ping(verb) => verb.run(global).await,
             Verb::Tcpdump(verb) => verb.run(global).await,
             Verb::Exec(verb) => verb.run(global).await,
+            Verb::Logs(verb) => verb.run(global).await,
             Verb::Link(verb) => verb.run(global).await,
             Verb::Node(verb) => verb.run(global).await,
             Verb::Expect(verb) => verb.run(global).await,

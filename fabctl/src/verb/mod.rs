@@ -19,6 +19,7 @@ pub mod get;
 pub mod graph;
 pub mod learn;
 pub mod link;
+pub mod logs;
 pub mod next_hop;
 pub mod node;
 pub mod nodes;

@@ -9,6 +9,7 @@ use tonic::{Code, Status};
 use crate::{
     lab::{ChangeError, SelectError},
     probe::{CaptureError, connections::OpenError},
+    program::LogError,
     question::QuestionError,
 };
 
@@ -45,7 +46,7 @@ impl ToStatus for ChangeError {
         let code = match self {
             Self::Fault(error) => return error.to_status(),
             Self::NotFound(_) | Self::NoNode { .. } | Self::Edit(EditError::NoPool { .. }) => Code::NotFound,
-            Self::Edit(_) => Code::FailedPrecondition,
+            Self::Edit(_) | Self::NotInstalled { .. } => Code::FailedPrecondition,
             Self::Refused(_) | Self::Incomplete(_) => Code::Aborted,
             Self::Ledger(_) | Self::Panicked => Code::Internal,
         };
@@ -87,6 +88,16 @@ impl ToStatus for CaptureError {
             Self::Interface(_) | Self::Places | Self::Format => Status::invalid_argument(self.to_string()),
             Self::Start(_) => Status::internal(chain(self)),
         }
+    }
+}
+
+impl ToStatus for LogError {
+    fn to_status(&self) -> Status {
+        let code = match self {
+            Self::None(_) | Self::NotFound { .. } => Code::NotFound,
+            Self::Several { .. } => Code::InvalidArgument,
+        };
+        Status::new(code, self.to_string())
     }
 }
 

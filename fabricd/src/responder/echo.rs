@@ -9,7 +9,7 @@ use tokio::{
     time::{error::Elapsed, timeout},
 };
 
-use super::{IDLE, client::Client};
+use super::client::Client;
 
 /// Bytes that are given back at once.
 const PORTION: usize = 4_096;
@@ -17,15 +17,11 @@ const PORTION: usize = 4_096;
 /// Datagrams that are answered before others have their turn.
 const AT_ONCE: usize = 64;
 
-/// Speaks with one client until it ends, or nothing has moved for [`IDLE`].
+/// Speaks with one client until it ends, or nothing has moved for the time `idle`.
 ///
 /// # Errors
 /// If the connection fails or is idle.
-pub async fn stream(client: Client) -> io::Result<()> {
-    echo(client, IDLE).await
-}
-
-async fn echo(mut client: Client, idle: Duration) -> io::Result<()> {
+pub async fn stream(mut client: Client, idle: Duration) -> io::Result<()> {
     let greeting = answer::greeting(client.address);
     timeout(idle, client.write_all(greeting.as_bytes())).await.map_err(too_long)??;
     loop {
@@ -48,13 +44,12 @@ fn too_long(_: Elapsed) -> io::Error {
 }
 
 /// Answers each datagram, for ever.
-pub async fn datagrams(socket: &UdpSocket) {
+///
+/// # Errors
+/// If the socket can no longer be waited for.
+pub async fn datagrams(socket: &UdpSocket) -> io::Result<()> {
     loop {
-        // A socket that cannot be waited for is none; the others of the lab go on.
-        if let Err(error) = socket.readable().await {
-            tracing::warn!(%error, "a socket for datagrams has failed");
-            return;
-        }
+        socket.readable().await?;
         answer_some(socket);
         tokio::task::yield_now().await;
     }

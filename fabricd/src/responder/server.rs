@@ -1,6 +1,11 @@
 //! One socket: who comes is taken, answered side by side, and all end together.
 
-use std::{io, net::SocketAddr, pin::Pin, sync::Arc};
+use std::{
+    io,
+    net::{self, SocketAddr},
+    pin::Pin,
+    sync::Arc,
+};
 
 use fabric_core::{
     kernel::ListeningSocket,
@@ -8,14 +13,15 @@ use fabric_core::{
 };
 use tokio::{
     net::{TcpListener, TcpStream, UdpSocket},
-    sync::{Semaphore, oneshot},
+    sync::oneshot,
     task::JoinSet,
 };
 
 use super::{
+    IDLE,
     client::Client,
     echo, http,
-    room::{LISTENER_CONNECTIONS_MAX, Room},
+    room::{Part, Room},
     tls::Certificate,
 };
 
@@ -26,25 +32,30 @@ pub async fn run(
     socket: ListeningSocket,
     stopped: oneshot::Receiver<()>,
 ) {
-    let ended = match socket {
-        ListeningSocket::Stream(socket) => match TcpListener::from_std(socket) {
-            Ok(socket) => Ok(take(Clients::new(room, listener), &socket, stopped).await),
-            Err(error) => Err((listener, error)),
-        },
-        ListeningSocket::Datagram(socket) => match UdpSocket::from_std(socket) {
-            Ok(socket) => Ok(tokio::select! {
-                _ = stopped => {}
-                () = echo::datagrams(&socket) => {}
-            }),
-            Err(error) => Err((listener, error)),
-        },
+    let name = listener.to_string();
+    let served = match socket {
+        ListeningSocket::Stream(socket) => take(Clients::new(room, listener), socket, stopped).await,
+        ListeningSocket::Datagram(socket) => answer_datagrams(socket, stopped).await,
     };
-    if let Err((listener, error)) = ended {
-        tracing::warn!(%listener, %error, "nobody answers there");
+    if let Err(error) = served {
+        tracing::warn!(listener = %name, %error, "nobody answers there");
     }
 }
 
-async fn take(clients: Clients, socket: &TcpListener, mut stopped: oneshot::Receiver<()>) {
+async fn answer_datagrams(socket: net::UdpSocket, stopped: oneshot::Receiver<()>) -> io::Result<()> {
+    let socket = UdpSocket::from_std(socket)?;
+    tokio::select! {
+        _ = stopped => Ok(()),
+        failed = echo::datagrams(&socket) => failed,
+    }
+}
+
+async fn take(
+    clients: Clients,
+    socket: net::TcpListener,
+    mut stopped: oneshot::Receiver<()>,
+) -> io::Result<()> {
+    let socket = TcpListener::from_std(socket)?;
     let mut connections = JoinSet::new();
     loop {
         tokio::select! {
@@ -57,17 +68,18 @@ async fn take(clients: Clients, socket: &TcpListener, mut stopped: oneshot::Rece
                         connections.spawn(conversation);
                     }
                 }
-                Err(error) => clients.room.refuse_for(&error, socket).await,
+                Err(error) => clients.room.refuse_for(&error, &socket).await,
             }
         }
     }
     connections.shutdown().await;
+    Ok(())
 }
 
 /// What all clients of one socket share.
 struct Clients {
     room: Arc<Room>,
-    here: Arc<Semaphore>,
+    part: Part,
     listener: Arc<Listener>,
     certificate: Arc<Certificate>,
 }
@@ -76,19 +88,14 @@ type Conversation = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 impl Clients {
     fn new(room: Arc<Room>, listener: Listener) -> Self {
-        Self {
-            room,
-            here: Arc::new(Semaphore::new(LISTENER_CONNECTIONS_MAX)),
-            listener: Arc::new(listener),
-            certificate: Arc::default(),
-        }
+        Self { room, part: Part::default(), listener: Arc::new(listener), certificate: Arc::default() }
     }
 
     /// All that will be said with a client; nothing if there is no room for it.
     fn welcome(&self, stream: TcpStream, address: SocketAddr) -> Option<Conversation> {
         let client = Client::new(stream, address).ok()?;
         // Dropped where there is none, it is reset.
-        let taken = self.room.take(&self.here)?;
+        let taken = self.room.take(&self.part, &self.listener)?;
         let (listener, certificate) = (self.listener.clone(), self.certificate.clone());
         Some(Box::pin(async move {
             let protocol = listener.protocol;
@@ -96,7 +103,7 @@ impl Clients {
                 Protocol::Http => http::plain(listener, client).await,
                 Protocol::Https => http::encrypted(listener, certificate, client).await,
                 // No stream is one of datagrams.
-                Protocol::TcpEcho | Protocol::UdpEcho => echo::stream(client).await,
+                Protocol::TcpEcho | Protocol::UdpEcho => echo::stream(client, IDLE).await,
             };
             if let Err(error) = result {
                 tracing::debug!(client = %address, %error, "a client has gone");

@@ -27,7 +27,7 @@ use tokio_rustls::{
     },
 };
 
-use super::{room::Room, server};
+use super::{client::Client, echo, room::Room, server};
 
 /// Longest that a test waits for what must come.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -175,6 +175,26 @@ async fn who_finds_no_room_is_reset_and_who_has_it_keeps_it() {
     while greeted(&server).await.is_none() {
         assert!(begun.elapsed() < PATIENCE, "a place is free again");
     }
+}
+
+#[tokio::test]
+async fn who_is_silent_for_too_long_is_reset() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a socket");
+    let address = listener.local_addr().expect("an address");
+    let client = async {
+        let mut stream = TcpStream::connect(address).await.expect("it listens");
+        let mut rest = vec![];
+        stream.read_to_end(&mut rest).await.expect_err("it is reset");
+        rest
+    };
+    let server = async {
+        let (stream, address) = listener.accept().await.expect("a client");
+        let client = Client::new(stream, address).expect("it is there");
+        echo::stream(client, Duration::from_millis(30)).await.expect_err("it is idle").kind()
+    };
+    let (said, why) = tokio::join!(client, server);
+    assert!(said.starts_with(b"client 127.0.0.1:"));
+    assert_eq!(why, std::io::ErrorKind::TimedOut);
 }
 
 /// A connection that the server has spoken on; nothing if it was refused.

@@ -10,11 +10,13 @@ mod events;
 mod exec;
 mod faults;
 mod files;
+mod http_proxy;
 mod lifetime;
 mod looks_like_aks;
 mod looks_like_azure_cni;
 mod questions;
 mod reachability;
+mod servers;
 mod snat;
 
 use std::process::ExitCode;
@@ -33,10 +35,12 @@ fn main() -> ExitCode {
     tests.extend(exec::TESTS);
     tests.extend(faults::TESTS);
     tests.extend(files::TESTS);
+    tests.extend(http_proxy::TESTS);
     tests.extend(lifetime::TESTS);
     tests.extend(documents::TESTS);
     tests.extend(events::TESTS);
     tests.extend(compare::TESTS);
+    tests.extend(servers::TESTS);
     let skipped = if *faults::NETEM { None } else { Some(("this kernel has no netem", faults::NETEM_TESTS)) };
     if skipped.is_none() {
         tests.extend(faults::NETEM_TESTS);

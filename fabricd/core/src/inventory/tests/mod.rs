@@ -1,6 +1,8 @@
 //! One small lab, listed.
 
 mod azure;
+mod azure_firewall;
+mod egress;
 mod faults;
 mod fixture;
 mod kubernetes;
