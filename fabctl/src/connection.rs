@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use fabric_proto::v1::{
-    daemon_service_client::DaemonServiceClient, fault_service_client::FaultServiceClient,
+    connection_service_client::ConnectionServiceClient, daemon_service_client::DaemonServiceClient,
+    fault_service_client::FaultServiceClient, firewall_service_client::FirewallServiceClient,
     lab_service_client::LabServiceClient, network_service_client::NetworkServiceClient,
     probe_service_client::ProbeServiceClient,
 };
@@ -99,9 +100,19 @@ impl Connection {
         NetworkServiceClient::new(self.channel.clone())
     }
 
+    /// Shows and opens connections.
+    pub fn connections(&self) -> ConnectionServiceClient<Channel> {
+        ConnectionServiceClient::new(self.channel.clone())
+    }
+
     /// Makes faults and lifts them.
     pub fn faults(&self) -> FaultServiceClient<Channel> {
         FaultServiceClient::new(self.channel.clone())
+    }
+
+    /// What firewalls do.
+    pub fn firewalls(&self) -> FirewallServiceClient<Channel> {
+        FirewallServiceClient::new(self.channel.clone())
     }
 
     /// Asks about the daemon itself.

@@ -1,6 +1,6 @@
 //! Exit codes, and the one place where errors are told.
 
-use std::{error::Error, fmt, io};
+use std::{error::Error, fmt, io, os::unix::process::ExitStatusExt, process::ExitStatus};
 
 use crate::output;
 
@@ -21,7 +21,8 @@ Exit codes:
   64  the command line makes no sense
   65  the lab file has mistakes; nothing was changed
   69  no daemon answers
-  ping, exec and tcpdump end with the exit code of the program in the lab.";
+  ping, exec and tcpdump end with the exit code of the program in the lab,
+  connections open with 1 if a connection has failed.";
 
 /// A failure with an exit code of its own.
 #[derive(Debug)]
@@ -54,6 +55,12 @@ impl fmt::Display for Failure {
 }
 
 impl Error for Failure {}
+
+/// The exit code of a program that fabctl has run: 128 and the number of the signal that ended it.
+pub fn code(status: ExitStatus) -> u8 {
+    let code = status.code().or_else(|| status.signal().map(|signal| 128 + signal));
+    code.and_then(|code| u8::try_from(code).ok()).unwrap_or(FAILURE)
+}
 
 /// Says on standard error what went wrong, and gives the exit code for it.
 ///

@@ -6,24 +6,34 @@
 #![forbid(unsafe_code)]
 
 pub mod events;
+pub mod flow_log;
 pub mod grpc;
 pub mod lab;
 pub mod ledger;
 pub mod probe;
+pub mod program;
 pub mod question;
+pub mod responder;
 pub mod socket;
 
 use std::{future::Future, path::Path, sync::Arc, time::Duration};
 
 use anyhow::Context;
 use fabric_core::kernel::Kernel;
-use tokio::{net::UnixListener, sync::Notify};
+use futures::{Stream, StreamExt};
+use tokio::{
+    net::{UnixListener, UnixStream},
+    sync::Notify,
+};
 use tokio_stream::wrappers::UnixListenerStream;
 
-use crate::{grpc::About, lab::Registry, ledger::Ledger};
+use crate::{grpc::About, lab::Registry, ledger::Ledger, program::Shims};
 
 /// How long open calls may take to end once the daemon is asked to.
 const GRACE: Duration = Duration::from_millis(300);
+
+/// How long to wait when there is no room for a call.
+const PAUSE: Duration = Duration::from_millis(100);
 
 /// Serves `listener` until `shutdown` ends or a client asks for the end. Labs of the ledger are taken
 /// over before the first call is answered.
@@ -41,7 +51,8 @@ pub async fn run<K: Kernel>(
         Some(directory) => Ledger::open(directory)?,
         None => Ledger::none(),
     };
-    let registry = Arc::new(Registry::new(Arc::new(kernel), ledger));
+    let launch = Arc::new(Shims { netns_dir: about.netns_dir.clone() });
+    let registry = Arc::new(Registry::new(Arc::new(kernel), ledger, launch));
     let recovering = registry.clone();
     tokio::task::spawn_blocking(move || recovering.recover())
         .await
@@ -54,7 +65,7 @@ pub async fn run<K: Kernel>(
         let ended = ended.clone();
         async move { ended.notified().await }
     };
-    let serving = router.serve_with_incoming_shutdown(UnixListenerStream::new(listener), graceful);
+    let serving = router.serve_with_incoming_shutdown(calls(listener), graceful);
     let ending = async {
         tokio::select! {
             () = shutdown => {}
@@ -71,4 +82,15 @@ pub async fn run<K: Kernel>(
     }
     tracing::info!("ended");
     Ok(())
+}
+
+/// Whoever calls. A call that there is no room for is none, and not the daemon's end.
+fn calls(listener: UnixListener) -> impl Stream<Item = std::io::Result<UnixStream>> {
+    UnixListenerStream::new(listener).filter_map(|call| async {
+        if let Err(error) = &call {
+            tracing::warn!(%error, "cannot take a call");
+            tokio::time::sleep(PAUSE).await;
+        }
+        call.ok().map(Ok)
+    })
 }

@@ -6,7 +6,7 @@ use std::{os::unix::net::UnixListener, path::PathBuf, process::ExitCode};
 
 use anyhow::Context;
 use clap::Parser;
-use fabric_kernel::{LinuxKernel, isolation, process};
+use fabric_kernel::{LinuxKernel, isolation, open_files, process};
 use fabricd::{
     grpc::About,
     socket::{Access, Socket},
@@ -67,6 +67,9 @@ fn start(arguments: Arguments) -> anyhow::Result<()> {
     let pid = std::process::id();
     tracing::info!(socket = %path.display(), pid, private, "fabricd {}", env!("CARGO_PKG_VERSION"));
 
+    if let Err(error) = open_files::raise() {
+        tracing::warn!(%error, "cannot have more files open");
+    }
     let remains = socket.remains().context("cannot keep the socket's directory")?;
     let last = socket.remains().context("cannot keep the socket's directory")?;
     let (listener, lock) = socket.into_parts();

@@ -69,6 +69,11 @@ impl Process {
         found
     }
 
+    /// Its process id as the machine sees it.
+    pub fn pid(&self) -> i32 {
+        self.pid
+    }
+
     /// Whether it is still there; one that only waits to be collected is not.
     pub fn is_alive(&self) -> bool {
         Self::read(self.pid).is_some_and(|process| process.started == self.started)

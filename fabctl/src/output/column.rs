@@ -150,6 +150,12 @@ fn columns(kind: Kind) -> Vec<Column> {
             usual("VirtualNetwork", |o| id_parent(o, "/ipConfigurations/0/subnet/id")),
             wide("DefaultSite", |o| id_name(o, "/gatewayDefaultSite/id")),
         ],
+        Kind::AzureFirewalls => vec![
+            AZURE_NAME,
+            usual("PrivateIp", |o| text(o, "/ipConfigurations/0/privateIPAddress")),
+            usual("NumPublicIps", |o| list(o, "/ipConfigurations").len().to_string()),
+            usual("VirtualNetwork", |o| id_parent(o, "/ipConfigurations/0/subnet/id")),
+        ],
         Kind::VirtualMachines => vec![
             AZURE_NAME,
             usual("PowerState", |o| text(o, "/powerState")),

@@ -105,8 +105,6 @@ impl Expect {
             command.stdout(Stdio::null()).stderr(Stdio::null());
         }
         let status = command.status().await.with_context(|| format!("cannot run {}", program.display()))?;
-        let signal = std::os::unix::process::ExitStatusExt::signal(&status);
-        let code = status.code().or_else(|| signal.map(|signal| 128 + signal));
-        Ok(code.and_then(|code| u8::try_from(code).ok()).unwrap_or(exit::FAILURE))
+        Ok(exit::code(status))
     }
 }

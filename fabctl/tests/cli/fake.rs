@@ -2,7 +2,9 @@
 
 use std::{path::PathBuf, pin::Pin};
 
+use crate::fake_connections::CannedConnections;
 use fabric_proto::v1::{
+    connection_service_server::ConnectionServiceServer,
     daemon_service_server::{DaemonService, DaemonServiceServer},
     fault_service_server::{FaultService, FaultServiceServer},
     lab_service_server::{LabService, LabServiceServer},
@@ -43,6 +45,7 @@ impl Fake {
                 .add_service(NetworkServiceServer::new(Canned))
                 .add_service(DaemonServiceServer::new(Canned))
                 .add_service(FaultServiceServer::new(Canned))
+                .add_service(ConnectionServiceServer::new(CannedConnections))
                 .serve_with_incoming(UnixListenerStream::new(listener)),
         );
         Self { directory, _runtime: runtime }
@@ -66,9 +69,9 @@ impl Fake {
 
 struct Canned;
 
-type Answers<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
+pub type Answers<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
 
-fn answers<T: Send + 'static>(all: Vec<Result<T, Status>>) -> Response<Answers<T>> {
+pub fn answers<T: Send + 'static>(all: Vec<Result<T, Status>>) -> Response<Answers<T>> {
     Response::new(Box::pin(tokio_stream::iter(all)))
 }
 
@@ -258,6 +261,20 @@ impl ProbeService for Canned {
     type ExecStream = Answers<ExecResponse>;
     type PingStream = Answers<PingResponse>;
     type TcpdumpStream = Answers<TcpdumpResponse>;
+    type LogsStream = Answers<LogsResponse>;
+
+    /// Says what it was asked, and with `-f` that the client was too slow.
+    async fn logs(&self, request: Request<LogsRequest>) -> Result<Response<Self::LogsStream>, Status> {
+        use logs_response::Message;
+        let LogsRequest { target, program, follow, tail } = request.into_inner();
+        let Target { lab, namespace, name } = target.unwrap();
+        let text = format!("{lab}:{namespace}:{name} {program:?} {tail:?}");
+        let mut all = vec![Message::Line(LogLine { unix_microseconds: 1_700_000_000_000_001, text })];
+        if follow {
+            all.push(Message::Missed(MissedLines { lines: 12 }));
+        }
+        Ok(answers(all.into_iter().map(|message| Ok(LogsResponse { message: Some(message) })).collect()))
+    }
 
     /// Says what it was asked, gives back the input, and ends with 7.
     async fn exec(

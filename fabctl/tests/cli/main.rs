@@ -3,8 +3,10 @@
 mod apply;
 mod change;
 mod compare;
+mod connections;
 mod documents;
 mod fake;
+mod fake_connections;
 mod fault;
 mod get;
 mod network;

@@ -165,15 +165,18 @@ fn system_routes(topology: &Topology, home: usize, has_default: bool) -> Vec<Eff
     routes
 }
 
+/// A default site announces everything: all subnets without a route of the user's own go there ("Configure
+/// forced tunneling using Default Site", VPN Gateway).
 fn gateway_routes(topology: &Topology, home: usize) -> impl Iterator<Item = EffectiveRoute> {
     topology.gateways(home).flat_map(move |number| {
         let gateway = &topology.virtual_network_gateways[number];
-        let sites = topology.on_premises.iter().filter(move |site| site.gateway == number);
-        sites.flat_map(move |site| {
-            site.address_prefixes.iter().map(move |prefix| EffectiveRoute {
+        let sites = topology.on_premises.iter().enumerate().filter(move |(_, site)| site.gateway == number);
+        sites.flat_map(move |(index, site)| {
+            let everything = (gateway.default_site == Some(index)).then(Ipv4Net::default);
+            site.address_prefixes.iter().copied().chain(everything).map(|address_prefix| EffectiveRoute {
                 source: RouteSource::VirtualNetworkGateway,
                 active: true,
-                address_prefix: *prefix,
+                address_prefix,
                 next_hop: NextHop::VirtualNetworkGateway(Some(hop_to(gateway))),
                 origin: format!("virtualNetworkGateway/{}/{}", gateway.name, site.name),
             })

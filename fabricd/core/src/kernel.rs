@@ -1,9 +1,17 @@
 //! The door to the machine: to read, to change, to ask. `fabric-kernel` has the real one; tests have a model
 //! that can refuse.
 
-use std::{collections::BTreeSet, net::Ipv4Addr};
+use std::{
+    collections::BTreeSet,
+    io,
+    net::{Ipv4Addr, TcpListener, TcpStream, UdpSocket},
+    os::fd::OwnedFd,
+    sync::Arc,
+};
 
 use crate::{
+    conntrack::Connection,
+    listener::Listener,
     name::{IfName, LabName},
     object::Route,
     place::Place,
@@ -44,6 +52,35 @@ pub trait Kernel: Send + Sync + 'static {
     /// # Errors
     /// If there is no such place, or it cannot be entered or read.
     fn routing(&self, lab: &LabName, place: &Place, packets: &[Packet]) -> Result<Routing, KernelError>;
+
+    /// Reads the connection tracking table of one place, in no order. A place whose rules track nothing has none.
+    ///
+    /// # Errors
+    /// If there is no such place, or it cannot be entered or read.
+    fn connections(&self, lab: &LabName, place: &Place) -> Result<Vec<Connection>, KernelError>;
+
+    /// Reads the elements of a set of a place's nftables rules, those that count packets. A set that is not there
+    /// is `None`.
+    ///
+    /// # Errors
+    /// If there is no such place, or its rules cannot be read.
+    fn counted_elements(
+        &self,
+        lab: &LabName,
+        place: &Place,
+        set: RuleSet,
+    ) -> Result<Option<Vec<CountedElement>>, KernelError>;
+
+    /// Opens a socket for each of `listeners` in its place; what comes back is in their order.
+    ///
+    /// A socket keeps its namespace alive: it must be closed before the place is removed.
+    ///
+    /// # Errors
+    /// For each on its own, if its place is not there or somebody else has the port.
+    fn listen(&self, lab: &LabName, listeners: &BTreeSet<Listener>) -> Vec<Result<Listening, KernelError>>;
+
+    /// The namespace that `place` is now, if it is there. One that was made anew is another.
+    fn namespace(&self, lab: &LabName, place: &Place) -> Option<NamespaceId>;
 
     /// What this machine's kernel offers, found out once at start.
     fn machine(&self) -> Machine;
@@ -99,6 +136,62 @@ pub enum Decision {
     NoRoute,
     /// Refused with a message to the sender (`EHOSTUNREACH`, `EACCES`): `unreachable` or `prohibit`.
     Refused,
+}
+
+/// What tells a namespace from all others that exist at the same time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NamespaceId(pub u64);
+
+/// An open socket that does not block, and is not inherited by programs.
+#[derive(Debug)]
+pub struct Listening {
+    /// The socket.
+    pub socket: ListeningSocket,
+    /// Where it was opened.
+    pub namespace: NamespaceId,
+}
+
+/// The socket of a [`Listening`], by the protocol of its [`Listener`].
+#[derive(Debug)]
+pub enum ListeningSocket {
+    /// TCP.
+    Stream(TcpListener),
+    /// UDP.
+    Datagram(UdpSocket),
+    /// TCP from clients, and the way to go on from there.
+    Between(TcpListener, Arc<dyn Door>),
+    /// What the place's rules log: `fabric_kernel::flow_log` reads it.
+    FlowLog(OwnedFd),
+}
+
+/// A way into a place for sockets that are opened later. It keeps the place's namespace alive.
+pub trait Door: std::fmt::Debug + Send + Sync {
+    /// A TCP socket of the place with the source address `from`, not connected, that does not block. Blocking for
+    /// some hundred microseconds.
+    ///
+    /// # Errors
+    /// If the place does not have that address, or there is no room for another socket.
+    fn stream(&self, from: Ipv4Addr) -> io::Result<TcpStream>;
+}
+
+/// A set of nftables rules.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RuleSet {
+    /// The family of its table, such as `ip`.
+    pub family: &'static str,
+    /// Its table.
+    pub table: &'static str,
+    /// Its name.
+    pub name: &'static str,
+}
+
+/// An element of a set that counts the packets that it fits.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CountedElement {
+    /// Its parts, as nft shows them in JSON: `1`, `203.0.113.10`, `tcp`, `80`.
+    pub key: Vec<String>,
+    /// How many packets.
+    pub packets: u64,
 }
 
 /// A failed access to the kernel.

@@ -241,6 +241,10 @@ fn all(topology: &Topology, namespace: &str) -> Vec<Named> {
         let place = Place::NatGateway { name: gateway.name.clone() };
         add(place.to_string(), "", place, None);
     }
+    for firewall in &topology.azure_firewalls {
+        let place = Place::Firewall { name: firewall.name.clone() };
+        add(place.to_string(), &firewall.name, place, Some(firewall.private_ip_address));
+    }
     if let Some(internet) = &topology.internet {
         add("internet".into(), "internet", Place::Internet, None);
         for server in &internet.servers {

@@ -8,20 +8,26 @@
 //! never a thread of an async runtime.
 
 pub mod clock;
+mod conntrack;
 pub mod doctor;
 mod execute;
+pub mod flow_log;
 pub mod isolation;
 mod linux;
+mod listener;
 mod memory;
 mod namespace;
 mod netlink;
 mod observe;
+pub mod open_files;
 mod pairs;
 pub mod process;
 mod procfs;
 mod programs;
 mod routing;
+mod rule_set;
 mod ruleset;
+pub mod socket;
 mod supervise;
 mod sysctl;
 pub mod terminal;

@@ -8,14 +8,26 @@ use std::{
 };
 
 use fabric_core::{
-    kernel::{Kernel, KernelError, Machine, Packet, Routing, StepError},
+    conntrack::Connection,
+    kernel::{
+        CountedElement, Kernel, KernelError, Listening, Machine, NamespaceId, Packet, Routing, RuleSet,
+        StepError,
+    },
+    listener::Listener,
     name::LabName,
     place::Place,
     plan::{Observed, Wave},
 };
 
 use crate::{
-    execute, memory::Memory, namespace, netlink::qdisc, observe, procfs::Procfs, routing, ruleset::Loaders,
+    conntrack, execute, listener,
+    memory::Memory,
+    namespace::{self, Namespace},
+    netlink::qdisc,
+    observe,
+    procfs::Procfs,
+    routing, rule_set,
+    ruleset::Loaders,
 };
 
 /// The kernel of this machine, with the namespaces that are named in one directory.
@@ -68,6 +80,28 @@ impl Kernel for LinuxKernel {
 
     fn routing(&self, lab: &LabName, place: &Place, packets: &[Packet]) -> Result<Routing, KernelError> {
         routing::read(&self.directory, lab, place, packets)
+    }
+
+    fn connections(&self, lab: &LabName, place: &Place) -> Result<Vec<Connection>, KernelError> {
+        conntrack::read(&self.directory, lab, place)
+    }
+
+    fn counted_elements(
+        &self,
+        lab: &LabName,
+        place: &Place,
+        set: RuleSet,
+    ) -> Result<Option<Vec<CountedElement>>, KernelError> {
+        rule_set::read(&self.directory, &self.loaders, (lab, place), set)
+    }
+
+    fn listen(&self, lab: &LabName, listeners: &BTreeSet<Listener>) -> Vec<Result<Listening, KernelError>> {
+        listener::open(&self.directory, lab, listeners)
+    }
+
+    fn namespace(&self, lab: &LabName, place: &Place) -> Option<NamespaceId> {
+        let namespace = Namespace::open(&self.directory.join(place.netns_name(lab)));
+        Some(namespace.ok()??.identity().into())
     }
 
     fn machine(&self) -> Machine {

@@ -7,7 +7,7 @@ use std::{
     path::Path,
 };
 
-use fabric_core::{name::LabName, place::Place};
+use fabric_core::{kernel::NamespaceId, name::LabName, place::Place};
 use nix::{
     errno::Errno,
     mount::{MntFlags, MsFlags, mount, umount2},
@@ -20,6 +20,13 @@ use nix::{
 pub(crate) struct Identity {
     device: u64,
     inode: u64,
+}
+
+impl From<Identity> for NamespaceId {
+    fn from(identity: Identity) -> Self {
+        // All namespaces are files of one file system.
+        Self(identity.inode)
+    }
 }
 
 /// An open namespace, kept alive by this.

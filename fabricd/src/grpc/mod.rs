@@ -1,18 +1,24 @@
 //! The gRPC face of the daemon: it converts, asks, and converts back. No logic is in here, and no
 //! generated type leaves.
 
+mod ask;
+mod connection_service;
 mod daemon_service;
 mod fault_service;
+mod firewall_service;
+mod incoming;
 mod lab_service;
 mod network_service;
 mod probe_service;
+mod snat;
 mod status;
 
 use std::{path::PathBuf, sync::Arc};
 
 use fabric_core::kernel::Kernel;
 use fabric_proto::v1::{
-    daemon_service_server::DaemonServiceServer, fault_service_server::FaultServiceServer,
+    connection_service_server::ConnectionServiceServer, daemon_service_server::DaemonServiceServer,
+    fault_service_server::FaultServiceServer, firewall_service_server::FirewallServiceServer,
     lab_service_server::LabServiceServer, network_service_server::NetworkServiceServer,
     probe_service_server::ProbeServiceServer,
 };
@@ -50,7 +56,9 @@ pub async fn router<K: Kernel>(
     health.set_serving::<LabServiceServer<lab_service::LabApi<K>>>().await;
     health.set_serving::<ProbeServiceServer<probe_service::ProbeApi<K>>>().await;
     health.set_serving::<NetworkServiceServer<network_service::NetworkApi<K>>>().await;
+    health.set_serving::<ConnectionServiceServer<connection_service::ConnectionApi<K>>>().await;
     health.set_serving::<FaultServiceServer<fault_service::FaultApi<K>>>().await;
+    health.set_serving::<FirewallServiceServer<firewall_service::FirewallApi<K>>>().await;
     health.set_serving::<DaemonServiceServer<daemon_service::DaemonApi<K>>>().await;
     let reflection = tonic_reflection::server::Builder::configure()
         .register_encoded_file_descriptor_set(fabric_proto::FILE_DESCRIPTOR_SET)
@@ -62,7 +70,12 @@ pub async fn router<K: Kernel>(
         netns_dir: about.netns_dir.clone(),
     });
     let network = NetworkServiceServer::new(network_service::NetworkApi { registry: registry.clone() });
+    let connections = ConnectionServiceServer::new(connection_service::ConnectionApi {
+        registry: registry.clone(),
+        netns_dir: about.netns_dir.clone(),
+    });
     let faults = FaultServiceServer::new(fault_service::FaultApi { registry: registry.clone() });
+    let firewalls = FirewallServiceServer::new(firewall_service::FirewallApi { registry: registry.clone() });
     let daemon = DaemonServiceServer::new(daemon_service::DaemonApi { registry, about, stop });
     Ok(Server::builder()
         .add_service(health_service)
@@ -70,6 +83,8 @@ pub async fn router<K: Kernel>(
         .add_service(labs.max_decoding_message_size(MESSAGE_MAX).max_encoding_message_size(usize::MAX))
         .add_service(probes)
         .add_service(network)
+        .add_service(connections)
         .add_service(faults)
+        .add_service(firewalls)
         .add_service(daemon))
 }

@@ -9,10 +9,10 @@ use fabric_core::{
 use fabric_proto::v1::{self, network_service_server::NetworkService};
 use tonic::{Request, Response, Status};
 
-use super::status::{ToStatus, missing};
+use super::{ask::ask, status::missing};
 use crate::{
-    lab::{Lab, Registry},
-    question::{self, EffectiveRoutes, QuestionError},
+    lab::Registry,
+    question::{self, EffectiveRoutes},
 };
 
 pub struct NetworkApi<K> {
@@ -27,7 +27,7 @@ impl<K: Kernel> NetworkService for NetworkApi<K> {
     ) -> Result<Response<v1::EffectiveRoutesResponse>, Status> {
         let v1::EffectiveRoutesRequest { target } = request.into_inner();
         let target = target.ok_or_else(|| missing("target"))?;
-        let answer = self.ask(target, |kernel, lab, namespace, name| {
+        let answer = ask(&self.registry, target, |kernel, lab, namespace, name| {
             question::effective_routes(kernel, lab, namespace, name)
         });
         let EffectiveRoutes { network_interface, rows, notes } = answer.await?;
@@ -41,7 +41,7 @@ impl<K: Kernel> NetworkService for NetworkApi<K> {
     ) -> Result<Response<v1::NextHopResponse>, Status> {
         let v1::NextHopRequest { source, destination } = request.into_inner();
         let source = source.ok_or_else(|| missing("source"))?;
-        let answer = self.ask(source, move |kernel, lab, namespace, name| {
+        let answer = ask(&self.registry, source, move |kernel, lab, namespace, name| {
             question::next_hop(kernel, lab, namespace, name, &destination)
         });
         let Answer { next_hop_type, next_hop_ip_address, route_table_id, address_prefix, origin, notes } =
@@ -54,24 +54,6 @@ impl<K: Kernel> NetworkService for NetworkApi<K> {
             origin,
             notes,
         }))
-    }
-}
-
-impl<K: Kernel> NetworkApi<K> {
-    /// Asks `question` of the target's lab, on a thread that may wait.
-    async fn ask<T: Send + 'static>(
-        &self,
-        target: v1::Target,
-        question: impl FnOnce(&K, &Lab, &str, &str) -> Result<T, QuestionError> + Send + 'static,
-    ) -> Result<T, Status> {
-        let v1::Target { lab, namespace, name } = target;
-        let lab = self.registry.select(&lab).map_err(|error| error.to_status())?;
-        let registry = self.registry.clone();
-        let namespace = if namespace.is_empty() { "default".to_owned() } else { namespace };
-        let answer =
-            tokio::task::spawn_blocking(move || question(registry.kernel(), &lab, &namespace, &name));
-        let answer = answer.await.map_err(|_| Status::internal("the question panicked"))?;
-        answer.map_err(|error| error.to_status())
     }
 }
 

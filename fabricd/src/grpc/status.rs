@@ -1,13 +1,16 @@
 //! The only place where an error becomes a gRPC status.
 
 use fabric_core::{
-    capture::arguments::ArgumentError, fault::FaultError, spec::edit::EditError, target::TargetError,
+    capture::arguments::ArgumentError, conntrack::NoFilter, fault::FaultError, spec::edit::EditError,
+    target::TargetError,
 };
 use tonic::{Code, Status};
 
 use crate::{
+    flow_log,
     lab::{ChangeError, SelectError},
-    probe::CaptureError,
+    probe::{CaptureError, connections::OpenError},
+    program::LogError,
     question::QuestionError,
 };
 
@@ -44,7 +47,7 @@ impl ToStatus for ChangeError {
         let code = match self {
             Self::Fault(error) => return error.to_status(),
             Self::NotFound(_) | Self::NoNode { .. } | Self::Edit(EditError::NoPool { .. }) => Code::NotFound,
-            Self::Edit(_) => Code::FailedPrecondition,
+            Self::Edit(_) | Self::NotInstalled { .. } => Code::FailedPrecondition,
             Self::Refused(_) | Self::Incomplete(_) => Code::Aborted,
             Self::Ledger(_) | Self::Panicked => Code::Internal,
         };
@@ -66,7 +69,23 @@ impl ToStatus for FaultError {
     }
 }
 
+impl ToStatus for flow_log::SelectError {
+    fn to_status(&self) -> Status {
+        let code = match self {
+            Self::Several(_) => Code::InvalidArgument,
+            Self::None | Self::NotFound { .. } => Code::NotFound,
+        };
+        Status::new(code, self.to_string())
+    }
+}
+
 impl ToStatus for ArgumentError {
+    fn to_status(&self) -> Status {
+        Status::invalid_argument(self.to_string())
+    }
+}
+
+impl ToStatus for NoFilter {
     fn to_status(&self) -> Status {
         Status::invalid_argument(self.to_string())
     }
@@ -80,6 +99,27 @@ impl ToStatus for CaptureError {
             Self::Interface(_) | Self::Places | Self::Format => Status::invalid_argument(self.to_string()),
             Self::Start(_) => Status::internal(chain(self)),
         }
+    }
+}
+
+impl ToStatus for LogError {
+    fn to_status(&self) -> Status {
+        let code = match self {
+            Self::None(_) | Self::NotFound { .. } => Code::NotFound,
+            Self::Several { .. } => Code::InvalidArgument,
+        };
+        Status::new(code, self.to_string())
+    }
+}
+
+impl ToStatus for OpenError {
+    fn to_status(&self) -> Status {
+        let code = match self {
+            Self::OutOfRange(_) => Code::InvalidArgument,
+            Self::Files { .. } => Code::ResourceExhausted,
+            Self::Socket { .. } => Code::Internal,
+        };
+        Status::new(code, chain(self))
     }
 }
 

@@ -12,7 +12,12 @@ use super::{
     change::{Caller, Worker, places},
     goal::Goal,
 };
-use crate::{events::Events, ledger::Ledger};
+use crate::{
+    events::Events,
+    ledger::Ledger,
+    program::{Launch, Programs},
+    responder::Responder,
+};
 
 /// Changes that may wait for their turn before the next caller has to.
 const QUEUE: usize = 8;
@@ -77,20 +82,38 @@ pub struct Recovered {
     pub goal: Goal,
 }
 
-/// Starts the owner of the lab `name`, which has `lab` at the moment, and gives the way to it.
-pub fn start<K: Kernel>(
-    kernel: Arc<K>,
-    ledger: Arc<Ledger>,
-    happened: Arc<Events>,
-    name: LabName,
-    lab: Option<Recovered>,
-) -> LabHandle {
+/// What the owners of all labs share.
+pub struct Shared<K> {
+    pub kernel: Arc<K>,
+    pub ledger: Arc<Ledger>,
+    pub events: Arc<Events>,
+    pub responder: Arc<Responder>,
+    pub launch: Arc<dyn Launch>,
+}
+
+/// Starts the owner of the lab `name`, which has `lab` at the moment, and gives the way to it. Blocking where
+/// that lab has programs to be started again.
+pub fn start<K: Kernel>(shared: &Shared<K>, name: LabName, lab: Option<Recovered>) -> LabHandle {
     let (commands, receiver) = mpsc::channel(QUEUE);
     let open = lab.as_ref().map(|lab| places(&lab.goal.blueprint)).unwrap_or_default();
     let (open_places, open) = watch::channel(open);
-    let lab = lab.map(|Recovered { generation, goal }| Arc::new(goal.reached(generation, open)));
+    let programs = Arc::new(Programs::new(shared.launch.clone()));
+    let lab = lab.map(|Recovered { generation, goal }| {
+        programs.run(&*shared.kernel, &goal.topology, goal.programs(), &open);
+        Arc::new(goal.reached(generation, open, programs.clone()))
+    });
     let (publish, state) = watch::channel(lab);
-    tokio::spawn(run(Arc::new(Worker { kernel, ledger, happened, name, publish, open_places }), receiver));
+    let worker = Worker {
+        kernel: shared.kernel.clone(),
+        ledger: shared.ledger.clone(),
+        happened: shared.events.clone(),
+        responder: shared.responder.clone(),
+        name,
+        publish,
+        open_places,
+        programs,
+    };
+    tokio::spawn(run(Arc::new(worker), receiver));
     LabHandle { commands, state }
 }
 

@@ -22,6 +22,8 @@ use super::{
 use crate::{
     events::Events,
     ledger::{Intent, Ledger},
+    program::Programs,
+    responder::Responder,
 };
 
 /// What can be done to a lab.
@@ -124,10 +126,14 @@ pub(super) struct Worker<K> {
     pub ledger: Arc<Ledger>,
     /// Where everybody hears what has happened.
     pub happened: Arc<Events>,
+    /// Who answers for the lab's servers.
+    pub responder: Arc<Responder>,
     pub name: LabName,
     pub publish: watch::Sender<Option<Arc<Lab>>>,
     /// What runs in a place that is not among these ends.
     pub open_places: watch::Sender<Arc<BTreeSet<Place>>>,
+    /// What runs in the places as long as the lab does.
+    pub programs: Arc<Programs>,
 }
 
 /// The way to whoever asked for a change.
@@ -175,7 +181,7 @@ impl<K: Kernel> Worker<K> {
         // The same files again are a wish to have it mended; other files are a wish for the difference.
         let seen = if same || created || dry_run { Seen::All } else { Seen::Nothing };
         let observed = match seen {
-            Seen::All => self.kernel.observe(&self.name)?,
+            Seen::All => self.observe()?,
             Seen::Nothing => Observed::of(have),
         };
         let plan = plan::between(&observed, owned, &goal.blueprint);
@@ -185,6 +191,7 @@ impl<K: Kernel> Worker<K> {
         }
         let _ = caller.try_send(planned);
         if plan.is_empty() && same {
+            self.answer(&goal);
             let generation = before.as_ref().map_or(0, |lab| lab.generation);
             let milliseconds = milliseconds_since(begun);
             return Ok(ChangeEvent::Applied { generation, changed: false, created, milliseconds });
@@ -233,6 +240,7 @@ impl<K: Kernel> Worker<K> {
         caller: &Caller,
     ) -> Result<u64, ChangeError> {
         let begun = Instant::now();
+        self.check_programs(&goal)?;
         let nothing = Blueprint::default();
         let owned = before.as_ref().map_or(&nothing, |lab| &*lab.owned);
         let generation = before.as_ref().map_or(0, |lab| lab.generation) + 1;
@@ -248,7 +256,7 @@ impl<K: Kernel> Worker<K> {
             // A caller who does not listen misses steps, and holds nothing up.
             let _ = caller.try_send(ChangeEvent::Progress(done, total));
         };
-        self.open_places.send_replace(places(&goal.blueprint));
+        self.leave(Some(&goal));
         let (kernel, wanted) = (&*self.kernel, &*goal.blueprint);
         let result = match seen {
             Seen::All => carry_out(kernel, &self.name, plan, owned, wanted, &progress),
@@ -257,13 +265,14 @@ impl<K: Kernel> Worker<K> {
         if let Err(error) = result {
             return Err(self.go_back(&goal.owned, before.as_deref(), error));
         }
+        self.answer(&goal);
         self.ledger.write(&Intent { before: None, ..intent })?;
         let milliseconds = milliseconds_since(begun);
         tracing::info!(lab = %self.name, generation, steps, milliseconds, "applied");
         let told = before.as_ref().map(|lab| event::difference(&lab.topology, &goal.topology));
         let counts = counts.map(|count| u64::try_from(count).unwrap_or(u64::MAX));
         let applied = Event::applied(&self.name, before.is_none(), counts, generation, milliseconds);
-        let lab = goal.reached(generation, self.open_places.subscribe());
+        let lab = goal.reached(generation, self.open_places.subscribe(), self.programs.clone());
         self.publish.send_replace(Some(Arc::new(lab)));
         self.tell(told.unwrap_or_default().into_iter().chain([applied]));
         Ok(generation)
@@ -273,10 +282,14 @@ impl<K: Kernel> Worker<K> {
     fn go_back(&self, tried: &Blueprint, before: Option<&Lab>, error: ReconcileError) -> ChangeError {
         let nothing = Blueprint::default();
         let wanted = before.map_or(&nothing, |lab| &*lab.blueprint);
-        self.open_places.send_replace(places(wanted));
+        let goal = before.map(Goal::of);
+        self.leave(goal.as_ref());
         if let Err(second) = reconcile(&*self.kernel, &self.name, tried, wanted, &|_, _| {}) {
             tracing::error!(lab = %self.name, error = %second, "cannot bring the lab back");
             return ChangeError::Incomplete(error);
+        }
+        if let Some(goal) = &goal {
+            self.answer(goal);
         }
         let written = match before {
             None => self.ledger.remove(&self.name),
@@ -296,7 +309,7 @@ impl<K: Kernel> Worker<K> {
     fn verify(&self, repair: bool, caller: &Caller) -> Result<ChangeEvent, ChangeError> {
         let begun = Instant::now();
         let lab = self.running()?;
-        let plan = plan::between(&self.kernel.observe(&self.name)?, &lab.owned, &lab.blueprint);
+        let plan = plan::between(&self.observe()?, &lab.owned, &lab.blueprint);
         let planned = planned(&plan, true);
         if !repair {
             return Ok(planned);
@@ -311,6 +324,7 @@ impl<K: Kernel> Worker<K> {
             carry_out(&*self.kernel, &self.name, plan, &lab.owned, &lab.blueprint, &progress)
                 .map_err(ChangeError::Incomplete)?;
         }
+        self.answer(&Goal::of(&lab));
         let milliseconds = milliseconds_since(begun);
         Ok(ChangeEvent::Applied { generation, changed, created: false, milliseconds })
     }
@@ -328,7 +342,7 @@ impl<K: Kernel> Worker<K> {
         let progress = |done, total| {
             let _ = events.try_send(DeleteEvent::Progress(done, total));
         };
-        self.open_places.send_replace(Arc::default());
+        self.leave(None);
         reconcile(&*self.kernel, &self.name, &lab.owned, &Blueprint::default(), &progress)
             .map_err(ChangeError::Incomplete)
             .inspect_err(|error| self.tell_failure(Reason::DeleteFailed, error))?;

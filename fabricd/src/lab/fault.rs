@@ -40,11 +40,8 @@ impl<K: Kernel> Worker<K> {
             Goal::new(lab.sources.clone(), lab.topology.clone(), faults, machine)
         };
         // The same fault again is a wish to have it mended, as with an apply.
-        let (seen, observed) = if same {
-            (Seen::All, self.kernel.observe(&self.name)?)
-        } else {
-            (Seen::Nothing, Observed::of(&lab.blueprint))
-        };
+        let (seen, observed) =
+            if same { (Seen::All, self.observe()?) } else { (Seen::Nothing, Observed::of(&lab.blueprint)) };
         let plan = plan::between(&observed, &lab.owned, &goal.blueprint);
         let changed = !same || !plan.is_empty();
         if changed {

@@ -13,11 +13,20 @@ use fabric_core::{
     spec::{self, Source},
     topology::Rollout,
 };
+use fabric_kernel::open_files;
 
-use super::{Lab, LabHandle, actor, actor::Recovered, change::says_the_same, goal::Goal, reconcile};
+use super::{
+    Lab, LabHandle, actor,
+    actor::{Recovered, Shared},
+    change::says_the_same,
+    goal::Goal,
+    reconcile,
+};
 use crate::{
     events::Events,
     ledger::{Design, Intent, Ledger},
+    program::Launch,
+    responder::Responder,
 };
 
 /// Why no lab could be picked.
@@ -41,26 +50,38 @@ pub enum SelectError {
 
 /// All labs.
 pub struct Registry<K> {
-    kernel: Arc<K>,
-    ledger: Arc<Ledger>,
-    events: Arc<Events>,
+    shared: Shared<K>,
     labs: Mutex<BTreeMap<LabName, LabHandle>>,
 }
 
 impl<K: Kernel> Registry<K> {
-    /// A registry without labs.
-    pub fn new(kernel: Arc<K>, ledger: Ledger) -> Self {
-        Self { kernel, ledger: Arc::new(ledger), events: Arc::default(), labs: Mutex::default() }
+    /// A registry without labs. Their programs are started by `launch`.
+    pub fn new(kernel: Arc<K>, ledger: Ledger, launch: Arc<dyn Launch>) -> Self {
+        // Where nobody says, it is the least that a machine allows.
+        let files = open_files::limit().unwrap_or(1024);
+        let shared = Shared {
+            kernel,
+            ledger: Arc::new(ledger),
+            events: Arc::default(),
+            responder: Arc::new(Responder::new(files)),
+            launch,
+        };
+        Self { shared, labs: Mutex::default() }
     }
 
     /// The kernel that all labs are in.
     pub fn kernel(&self) -> &K {
-        &self.kernel
+        &self.shared.kernel
     }
 
     /// What happens to all labs.
     pub fn events(&self) -> &Events {
-        &self.events
+        &self.shared.events
+    }
+
+    /// Who answers for the servers of all labs.
+    pub fn responder(&self) -> &Responder {
+        &self.shared.responder
     }
 
     /// Takes over what the ledger says, as after a crash or an update of the daemon: finishes what was
@@ -71,7 +92,7 @@ impl<K: Kernel> Registry<K> {
     /// # Errors
     /// If the ledger cannot be read.
     pub fn recover(&self) -> Result<(), crate::ledger::LedgerError> {
-        for intent in self.ledger.read()? {
+        for intent in self.shared.ledger.read()? {
             let name = intent.lab.clone();
             match self.recover_lab(intent) {
                 Ok(lab) => {
@@ -85,7 +106,7 @@ impl<K: Kernel> Registry<K> {
     }
 
     fn recover_lab(&self, intent: Intent) -> Result<Option<Recovered>, String> {
-        let machine = self.kernel.machine();
+        let machine = self.shared.kernel.machine();
         let goal = |design: &Design| {
             let Design { sources, standing, faults } = design.clone();
             let loaded = spec::load_onto(&sources, &standing, &Rollout::default());
@@ -99,21 +120,22 @@ impl<K: Kernel> Registry<K> {
         let nothing = Blueprint::default();
         let owned = before.as_ref().map_or(&nothing, |before| &*before.owned);
         let Some(design) = intent.wanted else {
-            reconcile(&*self.kernel, &intent.lab, owned, &nothing, &|_, _| {})
+            reconcile(&*self.shared.kernel, &intent.lab, owned, &nothing, &|_, _| {})
                 .map_err(|error| error.to_string())?;
-            self.ledger.remove(&intent.lab).map_err(|error| error.to_string())?;
+            self.shared.ledger.remove(&intent.lab).map_err(|error| error.to_string())?;
             tracing::info!(lab = %intent.lab, "finished taking it away");
             return Ok(None);
         };
         let goal = goal(&design)?;
         // What its faults have taken away may be there by an unlucky hand or crash, and is the lab's too.
         let both = Faults::owned(owned, (*goal.owned).clone());
-        let steps = reconcile(&*self.kernel, &intent.lab, &both, &goal.blueprint, &|_, _| {})
+        let steps = reconcile(&*self.shared.kernel, &intent.lab, &both, &goal.blueprint, &|_, _| {})
             .map_err(|error| error.to_string())?;
         tracing::info!(lab = %intent.lab, steps, "taken over");
+        self.shared.responder.answer(&*self.shared.kernel, &intent.lab, &goal.listeners());
         let generation = intent.generation;
         let done = Intent { wanted: Some(design), before: None, ..intent };
-        self.ledger.write(&done).map_err(|error| error.to_string())?;
+        self.shared.ledger.write(&done).map_err(|error| error.to_string())?;
         Ok(Some(Recovered { generation, goal }))
     }
 
@@ -123,8 +145,7 @@ impl<K: Kernel> Registry<K> {
     }
 
     fn start(&self, name: &LabName, lab: Option<Recovered>) -> LabHandle {
-        let (kernel, ledger, events) = (self.kernel.clone(), self.ledger.clone(), self.events.clone());
-        actor::start(kernel, ledger, events, name.clone(), lab)
+        actor::start(&self.shared, name.clone(), lab)
     }
 
     /// The name of the lab that was made from these files, if one was: so they need not be read to know it.

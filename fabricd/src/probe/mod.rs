@@ -2,6 +2,7 @@
 //!
 //! Probes do not pass through a lab's owner. They end when their caller goes.
 
+pub mod connections;
 mod entry;
 mod pcapng;
 mod process;

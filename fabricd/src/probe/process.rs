@@ -65,7 +65,7 @@ pub enum Input {
     Terminal(u16, u16),
 }
 
-/// How long a program may run: as long as its place is one of the lab's.
+/// How long a program may run, or a socket be open: as long as its place is one of the lab's.
 #[derive(Clone, Debug)]
 pub struct Lifeline {
     /// The place.
@@ -76,7 +76,7 @@ pub struct Lifeline {
 
 impl Lifeline {
     /// Returns when the place goes.
-    async fn end(&mut self) {
+    pub(super) async fn end(&mut self) {
         let place = &self.place;
         // An error means that the lab has no owner any more, so no places either.
         let _ = self.open_places.wait_for(|open| !open.contains(place)).await;

@@ -3,15 +3,21 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    net::{Ipv4Addr, SocketAddr, TcpListener, UdpSocket},
     sync::{
         Mutex, PoisonError,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicU16, AtomicU64, AtomicUsize, Ordering},
     },
 };
 
 use fabric_core::{
+    conntrack::{CONNECTIONS_MAX, Connection, Ends, Protocol, Status, TcpState, Tuple},
     effective_routes::next_hop::choose,
-    kernel::{Decision, Kernel, KernelError, Machine, Packet, Routing, StepError},
+    kernel::{
+        CountedElement, Decision, Kernel, KernelError, Listening, ListeningSocket, Machine, NamespaceId,
+        Packet, Routing, RuleSet, StepError,
+    },
+    listener::Listener,
     name::{IfName, LabName},
     object::{Key, MAIN_TABLE, NextHop, Object, Route, Rule},
     place::Place,
@@ -23,13 +29,31 @@ pub const NEVER: usize = usize::MAX;
 
 pub struct FakeKernel {
     places: Mutex<BTreeMap<Place, BTreeMap<Key, Object>>>,
+    /// The namespaces that places have had last.
+    namespaces: Mutex<BTreeMap<Place, NamespaceId>>,
+    made: AtomicU64,
+    /// An address of this machine's loopback that no other model has.
+    address: Ipv4Addr,
+    /// Sockets that were opened, and where they are on it.
+    sockets: Mutex<BTreeMap<Listener, SocketAddr>>,
     executed: AtomicUsize,
     fail_at: AtomicUsize,
 }
 
 impl FakeKernel {
     pub fn new() -> Self {
-        Self { places: Mutex::default(), executed: AtomicUsize::new(0), fail_at: AtomicUsize::new(NEVER) }
+        static MODELS: AtomicU16 = AtomicU16::new(0);
+        let [high, low] = MODELS.fetch_add(1, Ordering::SeqCst).to_be_bytes();
+        let process = u8::try_from(std::process::id() % 250).expect("less than 250");
+        Self {
+            address: Ipv4Addr::new(127, 1 + process, high, low),
+            places: Mutex::default(),
+            namespaces: Mutex::default(),
+            made: AtomicU64::new(0),
+            sockets: Mutex::default(),
+            executed: AtomicUsize::new(0),
+            fail_at: AtomicUsize::new(NEVER),
+        }
     }
 
     /// Refuses the step that comes after `steps` more, and only that one.
@@ -48,6 +72,43 @@ impl FakeKernel {
         change(&mut self.lock());
     }
 
+    /// The sockets that are open now, and where they can be spoken with.
+    pub fn sockets(&self) -> BTreeMap<Listener, SocketAddr> {
+        let mut sockets = self.sockets.lock().unwrap_or_else(PoisonError::into_inner);
+        sockets.retain(|listener, address| is_taken(listener, *address));
+        sockets.clone()
+    }
+
+    /// Somebody removes a place's namespace by hand, and makes another of that name.
+    pub fn make_anew(&self, place: &Place) {
+        self.name_namespace(place);
+    }
+
+    /// Somebody else takes the port, until this is dropped.
+    pub fn take(&self, listener: &Listener) -> ListeningSocket {
+        let (socket, address) = self.loopback(listener).expect("a socket");
+        self.sockets.lock().unwrap_or_else(PoisonError::into_inner).insert(listener.clone(), address);
+        socket
+    }
+
+    fn loopback(&self, listener: &Listener) -> std::io::Result<(ListeningSocket, SocketAddr)> {
+        if listener.protocol.is_datagram() {
+            let socket = UdpSocket::bind((self.address, 0))?;
+            socket.set_nonblocking(true)?;
+            let address = socket.local_addr()?;
+            return Ok((ListeningSocket::Datagram(socket), address));
+        }
+        let socket = TcpListener::bind((self.address, 0))?;
+        socket.set_nonblocking(true)?;
+        let address = socket.local_addr()?;
+        Ok((ListeningSocket::Stream(socket), address))
+    }
+
+    fn name_namespace(&self, place: &Place) {
+        let id = NamespaceId(self.made.fetch_add(1, Ordering::SeqCst));
+        self.namespaces.lock().unwrap_or_else(PoisonError::into_inner).insert(place.clone(), id);
+    }
+
     fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<Place, BTreeMap<Key, Object>>> {
         self.places.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -63,7 +124,12 @@ impl FakeKernel {
                 Action::Create if places.contains_key(place) => Err("File exists".into()),
                 Action::Create => {
                     places.insert(place.clone(), BTreeMap::from([(key, Object::Namespace)]));
+                    self.name_namespace(place);
                     Ok(())
+                }
+                // The kernel would take the name away, and keep all else.
+                Action::Remove if self.sockets().keys().any(|listener| listener.place == *place) => {
+                    Err("sockets are open in it".into())
                 }
                 Action::Remove => remove_place(&mut places, place),
                 Action::Replace => Err("a namespace cannot be changed".into()),
@@ -102,6 +168,15 @@ impl FakeKernel {
         }
         places.get_mut(place).ok_or("No such namespace")?.insert(key, step.object.clone());
         Ok(())
+    }
+}
+
+/// Whether somebody still has the socket: its port cannot be had a second time then.
+fn is_taken(listener: &Listener, address: SocketAddr) -> bool {
+    if listener.protocol.is_datagram() {
+        UdpSocket::bind(address).is_err()
+    } else {
+        TcpListener::bind(address).is_err()
     }
 }
 
@@ -254,6 +329,63 @@ impl Kernel for FakeKernel {
             .collect();
         let decisions = packets.iter().map(|packet| decide(&routes, &rules, packet)).collect();
         Ok(Routing { routes, decisions })
+    }
+
+    /// Ten more than are told of one place, in the wrong order.
+    fn connections(&self, _lab: &LabName, place: &Place) -> Result<Vec<Connection>, KernelError> {
+        if !self.lock().contains_key(place) {
+            return Err(KernelError::new("cannot read", "No such namespace"));
+        }
+        let there = Ipv4Addr::new(203, 0, 113, 10).into();
+        let number = u32::try_from(CONNECTIONS_MAX).expect("not that many") + 10;
+        let connection = |number: u32| {
+            let ends = Ends::Ports { source: 40_000, destination: 80 };
+            let here = Ipv4Addr::from_bits(0x0a00_0000 + number).into();
+            Connection {
+                protocol: Protocol::TCP,
+                original: Tuple { source: here, destination: there, ends },
+                reply: Tuple { source: there, destination: here, ends },
+                state: Some(TcpState::Established),
+                timeout: Some(86_399),
+                status: Status::SEEN_REPLY,
+                mark: 0,
+                zone: 0,
+                uses: 1,
+            }
+        };
+        Ok((0..number).rev().map(connection).collect())
+    }
+
+    /// Three packets of the first node's that found no port.
+    fn counted_elements(
+        &self,
+        _lab: &LabName,
+        _place: &Place,
+        _set: RuleSet,
+    ) -> Result<Option<Vec<CountedElement>>, KernelError> {
+        let key = ["1", "203.0.113.10", "tcp", "80"].map(str::to_owned);
+        Ok(Some(vec![CountedElement { key: key.into(), packets: 3 }]))
+    }
+
+    fn listen(&self, lab: &LabName, listeners: &BTreeSet<Listener>) -> Vec<Result<Listening, KernelError>> {
+        let open = |listener: &Listener| {
+            let refused = |why: &str| KernelError::new(format!("cannot listen at {listener}"), why);
+            let namespace = self.namespace(lab, &listener.place).ok_or_else(|| refused("no place"))?;
+            if self.sockets().contains_key(listener) {
+                return Err(refused("Address already in use"));
+            }
+            let (socket, address) = self.loopback(listener).map_err(|error| refused(&error.to_string()))?;
+            let mut sockets = self.sockets.lock().unwrap_or_else(PoisonError::into_inner);
+            sockets.insert(listener.clone(), address);
+            Ok(Listening { socket, namespace })
+        };
+        listeners.iter().map(open).collect()
+    }
+
+    fn namespace(&self, _lab: &LabName, place: &Place) -> Option<NamespaceId> {
+        let is_there = self.lock().contains_key(place);
+        let namespaces = self.namespaces.lock().unwrap_or_else(PoisonError::into_inner);
+        namespaces.get(place).copied().filter(|_| is_there)
     }
 
     fn machine(&self) -> Machine {

@@ -1,8 +1,12 @@
 //! The daemon with a model of the kernel that can refuse.
 
 mod changes;
+mod connections;
 mod fake_kernel;
+mod fake_programs;
 mod faults;
+mod programs;
 mod reconcile;
+mod responder;
 mod service;
 mod told;

@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use crate::fake_kernel::{FakeKernel, NEVER};
+use crate::{
+    fake_kernel::{FakeKernel, NEVER},
+    fake_programs::nothing_runs,
+};
 use fabric_core::{
     blueprint::{self, Blueprint},
     fault::Faults,
@@ -20,7 +23,7 @@ use fabricd::{
 pub const KUBENET: &str = include_str!("../../../labs/kubenet/lab.yaml");
 
 /// The kubenet lab, with pod `b` and the server on premises gone, pod `d` new, and `c` at another address.
-fn changed() -> String {
+pub fn changed() -> String {
     let (head, tail) = KUBENET.split_once("  name: b\n").unwrap();
     let (_, rest) = tail.split_once("---\n").unwrap();
     let head = head.rsplit_once("---\n").unwrap().0;
@@ -36,11 +39,11 @@ fn sources(text: &str) -> Vec<Source> {
     vec![Source { name: "lab.yaml".into(), text: text.into() }]
 }
 
-fn topology(text: &str) -> Topology {
+pub fn topology(text: &str) -> Topology {
     spec::load(&sources(text)).unwrap_or_else(|mistakes| panic!("{mistakes:#?}"))
 }
 
-fn drawn(text: &str) -> Blueprint {
+pub fn drawn(text: &str) -> Blueprint {
     blueprint::draw(&topology(text), Machine::COMPLETE)
 }
 
@@ -52,7 +55,7 @@ fn observed(blueprint: &Blueprint) -> Observed {
 }
 
 /// As the kernel has it, without what is only seeded and may be missing.
-fn settled(kernel: &FakeKernel) -> Observed {
+pub fn settled(kernel: &FakeKernel) -> Observed {
     let mut places = kernel.state();
     for objects in places.values_mut() {
         objects.retain(|_, object| !object.is_seed());
@@ -175,7 +178,7 @@ pub async fn apply(registry: &Registry<FakeKernel>, text: &str) -> Result<(bool,
 
 #[tokio::test]
 async fn a_lab_is_created_configured_unchanged_and_deleted() {
-    let registry = Registry::new(Arc::new(FakeKernel::new()), Ledger::none());
+    let registry = Registry::new(Arc::new(FakeKernel::new()), Ledger::none(), nothing_runs());
     assert_eq!(apply(&registry, KUBENET).await.unwrap(), (true, true, 1));
     assert_eq!(apply(&registry, KUBENET).await.unwrap(), (false, false, 1));
     assert_eq!(apply(&registry, &changed()).await.unwrap(), (false, true, 2));
@@ -196,7 +199,7 @@ async fn a_lab_is_created_configured_unchanged_and_deleted() {
 async fn a_refused_apply_leaves_the_kernel_and_the_ledger_as_they_were() {
     let directory = tempfile::tempdir().unwrap();
     let ledger = || Ledger::open(directory.path()).unwrap();
-    let registry = Registry::new(Arc::new(FakeKernel::new()), ledger());
+    let registry = Registry::new(Arc::new(FakeKernel::new()), ledger(), nothing_runs());
     registry.kernel().fail_after(40);
     assert!(matches!(apply(&registry, KUBENET).await, Err(ChangeError::Refused(_))));
     assert!(registry.kernel().state().is_empty());
@@ -213,7 +216,7 @@ async fn a_refused_apply_leaves_the_kernel_and_the_ledger_as_they_were() {
     assert_eq!(registry.select("kubenet").unwrap().generation, 1);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn after_a_crash_a_lab_is_whole_or_gone_as_the_ledger_says() {
     let (first, second) = (drawn(KUBENET), drawn(&changed()));
     let nothing = Blueprint::default();
@@ -236,7 +239,7 @@ async fn after_a_crash_a_lab_is_whole_or_gone_as_the_ledger_says() {
                 before: before.map(design),
             };
             ledger().write(&intent).unwrap();
-            let registry = Registry::new(Arc::new(kernel), ledger());
+            let registry = Registry::new(Arc::new(kernel), ledger(), nothing_runs());
             registry.recover().unwrap();
             assert_eq!(settled(registry.kernel()), without_seeds(wanted), "killed at step {step}");
             let left = ledger().read().unwrap();
@@ -262,7 +265,7 @@ async fn what_was_not_thought_to_be_there_is_mended_on_the_way() {
         .expect("something new in an old place");
     let link = part.object.needs_link().expect("its link").clone();
 
-    let registry = Registry::new(Arc::new(FakeKernel::new()), Ledger::none());
+    let registry = Registry::new(Arc::new(FakeKernel::new()), Ledger::none(), nothing_runs());
     apply(&registry, KUBENET).await.unwrap();
     registry.kernel().by_hand(|places| {
         places.get_mut(place).unwrap().insert(key.clone(), part.object.clone());

@@ -22,7 +22,7 @@ use tonic_reflection::pb::v1::{
     server_reflection_request::MessageRequest, server_reflection_response::MessageResponse,
 };
 
-async fn with_daemon<F: Future<Output = ()>>(test: impl FnOnce(Channel) -> F) {
+pub async fn with_daemon<F: Future<Output = ()>>(test: impl FnOnce(Channel) -> F) {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("socket");
     let listener = UnixListener::bind(&path).expect("a socket");
@@ -41,11 +41,27 @@ async fn with_daemon<F: Future<Output = ()>>(test: impl FnOnce(Channel) -> F) {
     daemon.await.expect("no panic").expect("no error");
 }
 
+/// Makes the lab that `text` describes.
+pub async fn apply(channel: Channel, text: &str) {
+    let files = vec![v1::SourceFile { name: "lab.yaml".to_owned(), text: text.to_owned() }];
+    let mut labs = LabServiceClient::new(channel);
+    let events = labs.apply(v1::ApplyRequest { files, dry_run: false }).await;
+    let mut events = events.expect("an answer").into_inner();
+    while events.message().await.expect("no refusal").is_some() {}
+}
+
 #[tokio::test]
 async fn health_and_reflection_know_every_service() {
     with_daemon(|channel| async move {
         let mut health = HealthClient::new(channel.clone());
-        let services = ["LabService", "ProbeService", "NetworkService", "FaultService", "DaemonService"];
+        let services = [
+            "LabService",
+            "ProbeService",
+            "NetworkService",
+            "ConnectionService",
+            "FaultService",
+            "DaemonService",
+        ];
         let services = services.map(|name| format!("fabric.v1.{name}"));
         for service in &services {
             let request = HealthCheckRequest { service: service.clone() };
@@ -120,12 +136,7 @@ async fn questions_are_answered_from_the_kernels_routes() {
         assert_eq!(nothing.expect_err("no target").code(), Code::InvalidArgument);
         assert_eq!(network.effective_routes(routes("a")).await.expect_err("no lab").code(), Code::NotFound);
 
-        let text = include_str!("../../../labs/route-tables/lab.yaml").to_owned();
-        let files = vec![v1::SourceFile { name: "lab.yaml".to_owned(), text }];
-        let mut labs = LabServiceClient::new(channel);
-        let mut events =
-            labs.apply(v1::ApplyRequest { files, dry_run: false }).await.expect("an answer").into_inner();
-        while events.message().await.expect("no refusal").is_some() {}
+        apply(channel, include_str!("../../../labs/route-tables/lab.yaml")).await;
 
         let answer = network.effective_routes(routes("a")).await.expect("an answer").into_inner();
         let node = "aks-nodepool1-12345678-vmss000000";

@@ -3,16 +3,21 @@
 mod capture;
 mod changes;
 mod compare;
+mod connections;
 mod documents;
+mod egress;
 mod events;
 mod exec;
 mod faults;
 mod files;
+mod http_proxy;
 mod lifetime;
 mod looks_like_aks;
 mod looks_like_azure_cni;
 mod questions;
 mod reachability;
+mod servers;
+mod snat;
 
 use std::process::ExitCode;
 
@@ -21,16 +26,21 @@ fn main() -> ExitCode {
     tests.extend(looks_like_aks::TESTS);
     tests.extend(looks_like_azure_cni::TESTS);
     tests.extend(reachability::TESTS);
+    tests.extend(snat::TESTS);
+    tests.extend(egress::TESTS);
     tests.extend(questions::TESTS);
     tests.extend(capture::TESTS);
     tests.extend(changes::TESTS);
+    tests.extend(connections::TESTS);
     tests.extend(exec::TESTS);
     tests.extend(faults::TESTS);
     tests.extend(files::TESTS);
+    tests.extend(http_proxy::TESTS);
     tests.extend(lifetime::TESTS);
     tests.extend(documents::TESTS);
     tests.extend(events::TESTS);
     tests.extend(compare::TESTS);
+    tests.extend(servers::TESTS);
     let skipped = if *faults::NETEM { None } else { Some(("this kernel has no netem", faults::NETEM_TESTS)) };
     if skipped.is_none() {
         tests.extend(faults::NETEM_TESTS);

@@ -68,7 +68,9 @@ impl Table {
             return format!("node/{}", self.nodes[number]);
         }
         match name {
-            full if full.starts_with("vm/") || full.starts_with("machine/") => full.to_owned(),
+            full if ["vm/", "machine/", "server/"].iter().any(|kind| full.starts_with(kind)) => {
+                full.to_owned()
+            }
             "device" | "db" => format!("vm/{name}"),
             "server" => format!("machine/{name}"),
             pod => match pod.split_once('/') {

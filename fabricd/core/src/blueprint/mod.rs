@@ -4,8 +4,10 @@
 //! left for later.
 
 mod azure_cni;
+mod azure_firewall;
 pub(crate) mod azure_host;
 mod edge;
+mod firewall_rules;
 mod gateway;
 mod internet;
 mod iptables;
@@ -33,6 +35,7 @@ use crate::{
     place::Place,
     topology::{ManagedCluster, NetworkPlugin, Topology},
 };
+pub use load_balancer::FAILED as SNAT_FAILED;
 pub use on_premises::router_address;
 pub use platform::ADDRESS as PLATFORM_ADDRESS;
 pub use underlay::RoutingDomain;
@@ -58,6 +61,9 @@ pub fn draw(topology: &Topology, machine: Machine) -> Blueprint {
     }
     for number in 0..topology.nat_gateways.len() {
         nat_gateway::draw(&mut blueprint, topology, &addresses, number, machine);
+    }
+    for number in 0..topology.azure_firewalls.len() {
+        azure_firewall::draw(&mut blueprint, topology, &addresses, number, machine);
     }
     for number in 0..topology.virtual_network_gateways.len() {
         gateway::draw(&mut blueprint, topology, &addresses, number, machine);

@@ -38,6 +38,10 @@ impl PhysicalAddresses {
             let place = Place::Gateway { name: gateway.name.clone() };
             given.give(place, gateway.subnet.virtual_network, gateway.private_ip_address);
         }
+        for firewall in &topology.azure_firewalls {
+            let place = Place::Firewall { name: firewall.name.clone() };
+            given.give(place, firewall.subnet.virtual_network, firewall.private_ip_address);
+        }
         for (number, network) in topology.virtual_networks.iter().enumerate() {
             let place = Place::Platform { virtual_network: network.name.clone() };
             given.give(place, number, super::platform::ADDRESS);

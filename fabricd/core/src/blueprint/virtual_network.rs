@@ -1,4 +1,4 @@
-//! What connects an Azure host or a gateway to its VNet and to those that are peered with it: a tunnel device
+//! What connects an Azure host, a gateway or a firewall to its VNet and to those that are peered with it: a tunnel device
 //! for each, and effective routes that lead into them.
 //!
 //! No device, no way: this is why peering is not transitive.
@@ -25,6 +25,8 @@ use crate::{
 pub struct Links {
     home: usize,
     by_network: BTreeMap<usize, LinkRef>,
+    /// Where next hop Internet leads. Without, it is `throw`: whatever comes for it stands behind the table.
+    pub internet: Option<LinkRef>,
 }
 
 impl Links {
@@ -44,7 +46,7 @@ impl Links {
             let domain = RoutingDomain::PeeredNetwork(peer);
             by_network.insert(peer, underlay::tunnel(blueprint, place, cause, attachment, domain));
         }
-        Self { home, by_network }
+        Self { home, by_network, internet: None }
     }
 
     /// The device of the place's own VNet.
@@ -85,8 +87,10 @@ impl Links {
                     _ => self.via(hop),
                 },
                 effective_routes::NextHop::VirtualNetworkGateway(hop) => self.via(hop),
-                // No way out of Azure is built; whatever comes for it stands behind the main table.
-                effective_routes::NextHop::Internet => NextHop::Throw,
+                effective_routes::NextHop::Internet => match &self.internet {
+                    Some(link) => NextHop::Link(link.clone()),
+                    None => NextHop::Throw,
+                },
                 effective_routes::NextHop::None => NextHop::Blackhole,
             };
             let metric = effective.source.metric();

@@ -56,7 +56,7 @@ fn instance_address(forward: &mut String, nat: &mut String, private: Ipv4Addr, p
 
 /// What did not begin in this VNet goes to a peered one only if that lets it in (aks-facts 2.6). In Azure the
 /// receiver decides; here the sender, who knows what comes from where.
-fn forwarded_traffic(forward: &mut String, topology: &Topology, home: usize) {
+pub(super) fn forwarded_traffic(forward: &mut String, topology: &Topology, home: usize) {
     let own: Vec<String> =
         topology.virtual_networks[home].address_prefixes.iter().map(ToString::to_string).collect();
     let own = set(&own);
@@ -93,7 +93,7 @@ fn addresses(nic: &NetworkInterface) -> String {
 }
 
 /// What nft matches against: one element, or a set.
-fn set(elements: &[String]) -> String {
+pub(super) fn set(elements: &[String]) -> String {
     match elements {
         [one] => one.clone(),
         several => format!("{{ {} }}", several.join(", ")),
@@ -110,10 +110,10 @@ pub fn internet() -> [Object; 2] {
     [filter("internet", "", ""), no_router_hop(&["wan"])]
 }
 
-/// Tunnels are no connections: nothing tracks their outer packets.
+/// Tunnels are no connections: nothing tracks their outer packets, nor how they join their groups.
 pub(super) const UNTRACKED_TUNNELS: &str = "  chain tunnels_in {\n    type filter hook prerouting priority raw; policy accept;\n    \
      iifname \"pa0\" notrack\n  }\n  chain tunnels_out {\n    type filter hook output priority raw; policy accept;\n    \
-     udp dport 4789 notrack\n  }\n";
+     oifname \"pa0\" notrack\n  }\n";
 
 /// The rules of a site's router: what goes out by `isp0` carries its address, and nothing comes in by itself.
 pub fn site(address: Ipv4Addr) -> Object {
@@ -121,7 +121,9 @@ pub fn site(address: Ipv4Addr) -> Object {
     let _ = write!(
         text,
         "  chain forward {{\n    type filter hook forward priority filter; policy accept;\n    \
-         iifname \"isp0\" ct state != {{ established, related }} drop\n  }}\n  \
+         iifname \"isp0\" ct state != {{ established, related }} drop\n    \
+         oifname \"isp0\" ip daddr {{ 10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16 }} reject with icmp type net-unreachable \
+         comment \"private addresses are not for the internet\"\n  }}\n  \
          chain postrouting {{\n    type nat hook postrouting priority srcnat; policy accept;\n    \
          oifname \"isp0\" snat to {address}\n  }}\n  \
          chain input {{\n    type filter hook input priority filter; policy accept;\n    \
@@ -163,12 +165,14 @@ fn filter(table: &str, forward: &str, nat: &str) -> Object {
     }
     text.push_str(nat);
     push_input(&mut text, "");
-    text.push_str(
-        "  chain output {\n    type filter hook output priority filter; policy accept;\n    \
-         ip protocol icmp drop comment \"platform: the switch is silent\"\n  }\n}\n",
-    );
+    text.push_str(SILENT);
+    text.push_str("}\n");
     nft(text)
 }
+
+/// No advice about packets that are lost.
+pub(super) const SILENT: &str = "  chain output {\n    type filter hook output priority filter; policy accept;\n    \
+     ip protocol icmp drop comment \"platform: the switch is silent\"\n  }\n";
 
 /// Empties and defines the table in one transaction.
 pub(super) fn table_head(table: &str) -> String {

@@ -110,7 +110,7 @@ fn subnet(
 
 fn gateways(topology: &Topology, index: SubnetIndex, numbers: &mut Numbers) -> Vec<Figure> {
     let here = topology.virtual_network_gateways.iter().filter(|gateway| gateway.subnet == index);
-    let figure = |gateway: &crate::topology::VirtualNetworkGateway| {
+    let gateway = |gateway: &crate::topology::VirtualNetworkGateway| {
         let note = match gateway.gateway_type {
             GatewayType::Vpn => "VPN gateway",
             GatewayType::ExpressRoute => "ExpressRoute gateway",
@@ -119,7 +119,20 @@ fn gateways(topology: &Topology, index: SubnetIndex, numbers: &mut Numbers) -> V
         figure.details.push(gateway.private_ip_address.to_string());
         figure
     };
-    here.map(figure).collect()
+    let gateways: Vec<Figure> = here.map(gateway).collect();
+    let firewall =
+        topology.azure_firewalls.iter().filter(|firewall| firewall.subnet == index).map(|firewall| {
+            let mut figure = numbers.figure(FigureKind::Appliance, &firewall.name, "Azure Firewall");
+            figure.details.push(firewall.private_ip_address.to_string());
+            match firewall.public_addresses.as_slice() {
+                few @ ([] | [_] | [_, _]) => {
+                    figure.details.extend(few.iter().map(|it| it.address.to_string()))
+                }
+                many => figure.details.push(format!("{} public addresses", many.len())),
+            }
+            figure
+        });
+    gateways.into_iter().chain(firewall).collect()
 }
 
 /// Whose pods have addresses of this subnet without being behind NICs in it.
@@ -212,8 +225,10 @@ fn next_hop(topology: &Topology, next_hop: UserNextHop) -> String {
     }
 }
 
-/// An address, and behind it the VM's name if one has it.
+/// An address, and behind it the name of the VM or firewall that has it.
 pub(super) fn address_of(topology: &Topology, address: Ipv4Addr) -> String {
     let vm = topology.virtual_machines.iter().find(|vm| vm.nic.private_ip_address == address);
-    vm.map_or_else(|| address.to_string(), |vm| format!("{address} {}", vm.name))
+    let firewall = topology.azure_firewalls.iter().find(|it| it.private_ip_address == address);
+    let name = vm.map(|vm| &vm.name).or(firewall.map(|firewall| &firewall.name));
+    name.map_or_else(|| address.to_string(), |name| format!("{address} {name}"))
 }

@@ -1,7 +1,7 @@
 //! What leads out of VNets in a picture: the internet with its servers, the devices between it and VNets, and the
 //! words that say which of them a subnet leaves by.
 //!
-//! To add a kind of device, such as a firewall: its figure in [`devices`], its name in [`words`].
+//! To add a kind of device: its figure in [`devices`], its name in [`words`].
 
 use std::{collections::BTreeMap, net::Ipv4Addr};
 
@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     place::Place,
-    topology::{Departure, SubnetIndex, Topology, VirtualMachine, WayOut},
+    topology::{AzureFirewall, Departure, SubnetIndex, Topology, VirtualMachine, WayOut},
 };
 
 /// Most servers, addresses of one device, devices of a VNet, and VMs with an address of their own that are shown.
@@ -89,6 +89,7 @@ pub(super) fn devices(
             let hidden = here.split_off(DEVICES - 1).len();
             here.push((numbers.more(hidden, "ways out"), vec![]));
         }
+        here.extend(of_firewalls(topology, number, numbers));
         here.extend(own_addresses(topology, departures, number, numbers));
         devices.extend(here.into_iter().map(|(figure, subnets)| Device { figure, network, subnets }));
     }
@@ -126,6 +127,26 @@ fn translators(
         found.push((figure, departures.by(network, WayOut::NatGateway(number))));
     }
     found
+}
+
+/// The public addresses of firewalls, which stand in subnets themselves.
+fn of_firewalls(
+    topology: &Topology,
+    network: usize,
+    numbers: &mut Numbers,
+) -> Vec<(Figure, Vec<SubnetIndex>)> {
+    let here = topology.azure_firewalls.iter().filter(|it| it.subnet.virtual_network == network);
+    let figure = |firewall: &AzureFirewall| {
+        let all: Vec<Ipv4Addr> = firewall.public_addresses.iter().map(|it| it.address).collect();
+        let title = match firewall.public_addresses.as_slice() {
+            [one] => one.name.clone(),
+            several => format!("{} addresses", several.len()),
+        };
+        let mut figure = numbers.figure(FigureKind::PublicAddress, title, format!("of {}", firewall.name));
+        figure.details = addresses(&all);
+        (figure, vec![firewall.subnet])
+    };
+    here.map(figure).collect()
 }
 
 /// VMs' own public addresses.

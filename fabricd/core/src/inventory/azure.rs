@@ -10,8 +10,8 @@ use crate::{
     fault::Faults,
     place::Place,
     topology::{
-        GatewayType, Machine, NetworkInterface, RouteTable, Site, SubnetIndex, Topology, UserNextHop,
-        UserRoute, VirtualNetwork,
+        GatewayType, HttpProxyServer, Machine, NetworkInterface, RouteTable, Site, SubnetIndex, Topology,
+        UserNextHop, UserRoute, VirtualNetwork,
     },
 };
 
@@ -138,6 +138,10 @@ pub(super) fn virtual_machines(topology: &Topology, faults: &Faults) -> Vec<Reso
             "privateIps": vm.nic.private_ip_address,
             "type": Kind::VirtualMachines.type_name(),
         });
+        // In the lab file's words: Azure does not know what a VM runs.
+        if let Some(HttpProxyServer { port }) = vm.http_proxy {
+            object["httpProxy"] = json!({ "port": port });
+        }
         if let Some(public) = &vm.nic.public_address {
             object["publicIps"] = public.address.to_string().into();
         }
@@ -257,6 +261,7 @@ fn machine_object(topology: &Topology, site: &Site, machine: &Machine) -> Value 
     })
 }
 
+/// How one object names another.
 pub(super) fn reference(id: String) -> Value {
     json!({ "id": id })
 }

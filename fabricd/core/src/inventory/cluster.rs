@@ -9,7 +9,9 @@ use super::{
 };
 use crate::{
     address_plan::Mode,
-    topology::{AgentPool, AutoScaling, ManagedCluster, NetworkPlugin, PublicAddress, Topology},
+    topology::{
+        AgentPool, AutoScaling, HttpProxyConfig, ManagedCluster, NetworkPlugin, PublicAddress, Topology,
+    },
 };
 
 /// `az aks show`.
@@ -32,18 +34,19 @@ pub(super) fn managed_clusters(topology: &Topology) -> Vec<Resource> {
         profile["serviceCidr"] = json!(cluster.service_cidr);
         profile["serviceCidrs"] = json!([cluster.service_cidr]);
         let pools = cluster.agent_pools.iter().map(|pool| pool_object(topology, cluster, pool));
-        azure(
-            &cluster.name,
-            json!({
-                "agentPoolProfiles": pools.collect::<Vec<_>>(),
-                "currentKubernetesVersion": cluster.kubernetes_version,
-                "id": cluster_id(topology, &cluster.name),
-                "kubernetesVersion": cluster.kubernetes_version,
-                "name": cluster.name,
-                "networkProfile": profile,
-                "type": Kind::ManagedClusters.type_name(),
-            }),
-        )
+        let mut object = json!({
+            "agentPoolProfiles": pools.collect::<Vec<_>>(),
+            "currentKubernetesVersion": cluster.kubernetes_version,
+        });
+        if let Some(proxy) = &cluster.http_proxy {
+            object["httpProxyConfig"] = proxy_object(proxy);
+        }
+        object["id"] = cluster_id(topology, &cluster.name).into();
+        object["kubernetesVersion"] = cluster.kubernetes_version.as_str().into();
+        object["name"] = cluster.name.as_str().into();
+        object["networkProfile"] = profile;
+        object["type"] = Kind::ManagedClusters.type_name().into();
+        azure(&cluster.name, object)
     });
     clusters.collect()
 }
@@ -116,6 +119,16 @@ fn pool_object(topology: &Topology, cluster: &ManagedCluster, pool: &AgentPool) 
         object["podSubnetId"] = subnet_id(topology, subnet).into();
     }
     object
+}
+
+fn proxy_object(proxy: &HttpProxyConfig) -> Value {
+    json!({
+        "effectiveNoProxy": proxy.effective_no_proxy,
+        "httpProxy": proxy.http_proxy,
+        "httpsProxy": proxy.https_proxy,
+        "noProxy": proxy.no_proxy,
+        "trustedCa": proxy.trusted_ca,
+    })
 }
 
 fn plugin(plugin: NetworkPlugin) -> &'static str {

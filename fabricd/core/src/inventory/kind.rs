@@ -25,6 +25,8 @@ pub enum Kind {
     LoadBalancers,
     /// VPN and ExpressRoute gateways.
     VirtualNetworkGateways,
+    /// Azure Firewalls.
+    AzureFirewalls,
     /// VMs that are no AKS nodes.
     VirtualMachines,
     /// Sites on premises.
@@ -62,7 +64,7 @@ struct Names {
     type_name: &'static str,
 }
 
-const NAMES: [Names; 22] = [
+const NAMES: [Names; 23] = [
     names(Kind::Labs, "lab", "labs", &[], "Lab"),
     names(
         Kind::VirtualNetworks,
@@ -108,6 +110,13 @@ const NAMES: [Names; 22] = [
         "virtualnetworkgateways",
         &["vng", "vngs"],
         "Microsoft.Network/virtualNetworkGateways",
+    ),
+    names(
+        Kind::AzureFirewalls,
+        "azurefirewall",
+        "azurefirewalls",
+        &["afw", "firewall", "firewalls"],
+        "Microsoft.Network/azureFirewalls",
     ),
     names(
         Kind::VirtualMachines,

@@ -5,6 +5,7 @@
 //! `/labs/LAB/providers/…/NAME`, in Azure's form with the lab in the place of the subscription.
 
 mod azure;
+mod azure_firewall;
 mod cluster;
 mod egress;
 mod fault;
@@ -70,6 +71,7 @@ fn all_of(topology: &Topology, faults: &Faults, kind: Kind) -> Vec<Resource> {
         Kind::NatGateways => egress::nat_gateways(topology),
         Kind::LoadBalancers => egress::load_balancers(topology),
         Kind::VirtualNetworkGateways => azure::virtual_network_gateways(topology),
+        Kind::AzureFirewalls => azure_firewall::azure_firewalls(topology),
         Kind::VirtualMachines => azure::virtual_machines(topology, faults),
         Kind::OnPremises => azure::on_premises(topology),
         Kind::Machines => azure::machines(topology),

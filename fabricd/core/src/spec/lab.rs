@@ -8,6 +8,8 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::{
+    azure_firewall::AzureFirewall,
+    http_proxy::HttpProxy,
     internet::{Internet, NatGateway, PublicIpAddress},
     managed_cluster::ManagedCluster,
     network_value::{Address, Cidr, SubnetReference},
@@ -38,6 +40,9 @@ pub struct Lab {
     /// Public IP addresses, which load balancers, NAT gateways, firewalls and VMs name to have them.
     #[serde(default, rename = "publicIPAddresses")]
     pub public_ip_addresses: Vec<PublicIpAddress>,
+    /// Azure Firewalls, each in a subnet `AzureFirewallSubnet`.
+    #[serde(default)]
+    pub azure_firewalls: Vec<AzureFirewall>,
     /// AKS clusters.
     #[serde(default)]
     pub managed_clusters: Vec<ManagedCluster>,
@@ -121,7 +126,8 @@ pub struct VirtualNetworkPeering {
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Subnet {
-    /// Unique in its VNet; at most 80 characters. A VPN gateway needs one called `GatewaySubnet`.
+    /// Unique in its VNet; at most 80 characters. A VPN gateway needs one called `GatewaySubnet`,
+    /// an Azure Firewall one called `AzureFirewallSubnet`.
     #[schemars(length(min = 1, max = 80))]
     pub name: String,
     /// Its addresses, inside the VNet's: /29 to /2.
@@ -154,6 +160,8 @@ pub struct VirtualMachine {
     /// Parameters of its kernel. Only `net.ipv4.ip_forward` is there: "1" makes it a router. Default: "0".
     #[serde(default)]
     pub sysctls: BTreeMap<String, String>,
+    /// Makes it an HTTP proxy. Default: it runs nothing.
+    pub http_proxy: Option<HttpProxy>,
 }
 
 /// A gateway between a VNet and sites on premises. Its VNet needs a subnet `GatewaySubnet`.
@@ -167,8 +175,7 @@ pub struct VirtualNetworkGateway {
     pub virtual_network: String,
     /// Default: `Vpn`.
     pub gateway_type: Option<GatewayType>,
-    /// The site that gets what routes send to this gateway and no site's network has, such as the internet
-    /// (forced tunnelling). Default: none.
+    /// The site that gets everything that no other route is for (forced tunnelling). Default: none.
     pub gateway_default_site: Option<String>,
 }
 

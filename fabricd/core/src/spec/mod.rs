@@ -4,9 +4,11 @@
 //! Kubernetes manifests. [`load`] is the door; [`read`] is its first half, from text to [`LabSpec`],
 //! [`crate::topology::resolve`] its second. Both go on after a mistake, to tell all of them at once.
 
+pub mod azure_firewall;
 mod diagnostic;
 mod document;
 pub mod edit;
+pub mod http_proxy;
 pub mod internet;
 pub mod ip_masq_agent;
 pub mod lab;

@@ -8,8 +8,7 @@ use super::{
 };
 
 /// Sections of a lab that come later.
-const LAB_SECTIONS: [&str; 4] =
-    ["networkSecurityGroups", "loadBalancers", "azureFirewalls", "privateEndpoints"];
+const LAB_SECTIONS: [&str; 3] = ["networkSecurityGroups", "loadBalancers", "privateEndpoints"];
 
 /// Kinds that are read.
 pub(super) const BUILT_KINDS: [&str; 5] = ["Lab", "Pod", "Deployment", "Namespace", "ConfigMap"];

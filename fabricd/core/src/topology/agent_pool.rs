@@ -7,7 +7,7 @@ use super::{
     managed_cluster::check_version,
     pool_range, pool_size, scale_set,
     unique::Names,
-    virtual_network::{GATEWAY_SUBNET, find_subnet},
+    virtual_network::{FIREWALL_SUBNET, GATEWAY_SUBNET, find_subnet},
 };
 use crate::{
     address_plan::{MaxSurge, Mode},
@@ -276,7 +276,7 @@ impl Surroundings<'_> {
         let all = networks.flat_map(|(virtual_network, network)| {
             let subnets = network.subnets.iter().enumerate();
             subnets
-                .filter(|(_, subnet)| subnet.name != GATEWAY_SUBNET)
+                .filter(|(_, subnet)| ![GATEWAY_SUBNET, FIREWALL_SUBNET].contains(&subnet.name.as_str()))
                 .map(move |(subnet, _)| SubnetIndex { virtual_network, subnet })
         });
         all.collect()

@@ -59,12 +59,13 @@ impl Topology {
         }
     }
 
-    /// All public IP addresses of Azure that something has: of load balancers, NAT gateways and VMs.
+    /// All public IP addresses of Azure that something has: of load balancers, NAT gateways, firewalls and VMs.
     pub fn public_addresses(&self) -> impl Iterator<Item = &PublicAddress> {
         let balancers = self.managed_clusters.iter().filter_map(|it| it.outbound.load_balancer.as_ref());
         let gateways = self.nat_gateways.iter().flat_map(|gateway| &gateway.public_addresses);
         let instances = self.azure_vms().filter_map(|(_, _, nic)| nic.public_address.as_ref());
-        balancers.flat_map(|balancer| &balancer.frontends).chain(gateways).chain(instances)
+        let firewalls = self.azure_firewalls.iter().flat_map(|firewall| &firewall.public_addresses);
+        balancers.flat_map(|it| &it.frontends).chain(gateways).chain(firewalls).chain(instances)
     }
 
     /// Every VM that hangs on an Azure host, AKS nodes included: place, name and NIC, in the order of

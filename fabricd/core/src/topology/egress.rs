@@ -1,8 +1,8 @@
 //! Everything by which a lab leaves for the internet: public addresses, NAT gateways, load balancers, sites.
 
 use super::{
-    Internet, ManagedCluster, NatGateway, PublicAddress, RouteTable, Site, Standing, VirtualMachine,
-    VirtualNetwork, VirtualNetworkGateway, internet, nat_gateway,
+    AzureFirewall, Internet, ManagedCluster, NatGateway, PublicAddress, RouteTable, Site, Standing,
+    VirtualMachine, VirtualNetwork, VirtualNetworkGateway, azure_firewall, internet, nat_gateway,
     outbound::Egress,
     public_address::{OF_SITES, PublicAddresses},
     standing::site_key,
@@ -17,22 +17,33 @@ pub(super) struct Lab<'a> {
     pub clusters: &'a mut [ManagedCluster],
     pub gateways: &'a mut [VirtualNetworkGateway],
     pub sites: &'a mut [Site],
+    pub firewalls: &'a [Option<azure_firewall::Place>],
 }
 
-/// Gives every way out its addresses, and checks what AKS and Azure check of them. Gives back the NAT gateways,
-/// the public addresses that nothing has, and the internet if something leads there.
+/// The ways out.
+pub(super) struct WaysOut {
+    pub nat_gateways: Vec<NatGateway>,
+    pub azure_firewalls: Vec<AzureFirewall>,
+    /// Public addresses of the file that nothing has.
+    pub unassociated_addresses: Vec<PublicAddress>,
+    /// What they lead to.
+    pub internet: Option<Internet>,
+}
+
+/// Gives every way out its addresses, and checks what AKS and Azure check of them.
 pub(super) fn resolve(
     spec: &LabSpec,
     standing: &Standing,
     lab: Lab<'_>,
     problems: &mut Vec<Problem>,
-) -> (Vec<NatGateway>, Vec<PublicAddress>, Option<Internet>) {
-    let Lab { networks, route_tables, virtual_machines, clusters, gateways, sites } = lab;
+) -> WaysOut {
+    let Lab { networks, route_tables, virtual_machines, clusters, gateways, sites, firewalls } = lab;
     let mut addresses = PublicAddresses::of(spec, standing, networks, problems);
     written_for_sites(spec, sites, &mut addresses, problems);
     // What is written comes before what is given.
     let internet = internet::resolve(spec, &mut addresses, problems);
     let mut nat_gateways = nat_gateway::resolve(spec, networks, &mut addresses, problems);
+    let azure_firewalls = azure_firewall::resolve(spec, firewalls, &mut addresses, problems);
     instances(spec, virtual_machines, &mut addresses, problems);
     default_sites(spec, gateways, sites, problems);
     let mut egress = Egress {
@@ -50,10 +61,16 @@ pub(super) fn resolve(
     let reaches = spec.lab.value.internet.is_some()
         || clusters.iter().any(|cluster| cluster.outbound.load_balancer.is_some())
         || nat_gateways.iter().any(|gateway| gateway.virtual_network.is_some())
+        || !azure_firewalls.is_empty()
         || virtual_machines.iter().any(|vm| vm.nic.public_address.is_some())
         || gateways.iter().any(|gateway| gateway.default_site.is_some());
     if !reaches {
-        return (nat_gateways, unassociated, None);
+        return WaysOut {
+            nat_gateways,
+            azure_firewalls,
+            unassociated_addresses: unassociated,
+            internet: None,
+        };
     }
     for site in sites.iter_mut().filter(|site| site.public_address.is_none()) {
         let owner = format!("the site `{}`", site.name);
@@ -61,7 +78,7 @@ pub(super) fn resolve(
         let given = addresses.give(&site_key(&site.name), &owner, OF_SITES, at, problems);
         site.public_address = given.map(|given| given.address);
     }
-    (nat_gateways, unassociated, Some(internet))
+    WaysOut { nat_gateways, azure_firewalls, unassociated_addresses: unassociated, internet: Some(internet) }
 }
 
 fn written_for_sites(

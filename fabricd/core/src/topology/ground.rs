@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::{
     Rollout, RouteTable, Site, Standing, SubnetIndex, VirtualNetwork, VirtualNetworkGateway,
     address_book::AddressBook,
-    gateway,
+    azure_firewall, gateway,
     managed_cluster::{Clusters, Drafted},
     on_premises, peering, pod_subnet, pool_range, route_table,
     standing::NodeLease,
@@ -21,6 +21,7 @@ pub(super) struct Ground<'a> {
     pub vm_drafts: Vec<virtual_machine::Draft<'a>>,
     pub gateways: Vec<Option<VirtualNetworkGateway>>,
     pub sites: Vec<Site>,
+    pub firewalls: Vec<Option<azure_firewall::Place>>,
     pub clusters: Vec<Drafted<'a>>,
 }
 
@@ -35,6 +36,7 @@ impl<'a> Ground<'a> {
         let vm_drafts = virtual_machine::draft(spec, &networks, &mut book, problems);
         let gateways = gateway::resolve(spec, &networks, &mut book, problems);
         let sites = on_premises::resolve(spec, &networks, &gateways, problems);
+        let firewalls = azure_firewall::place(spec, &networks, &route_tables, &mut book, problems);
 
         let mut rules = Clusters::of(spec, lab);
         let mut clusters: Vec<Drafted<'_>> = (0..spec.lab.value.managed_clusters.len())
@@ -42,7 +44,7 @@ impl<'a> Ground<'a> {
             .collect();
         pool_range::keep(&clusters, &mut book, problems);
         pod_subnet::one_mode_each(&networks, &mut clusters, problems);
-        Self { networks, route_tables, book, vm_drafts, gateways, sites, clusters }
+        Self { networks, route_tables, book, vm_drafts, gateways, sites, firewalls, clusters }
     }
 }
 
@@ -66,11 +68,12 @@ impl Ground<'_> {
         drafts.flat_map(|draft| standing.keep_nodes(draft, &mut self.book)).collect()
     }
 
-    /// VMs, gateways, and nodes of the clusters that are complete.
+    /// VMs, gateways, firewalls, and nodes of the clusters that are complete.
     pub fn ports(&self) -> u64 {
         let complete = self.clusters.iter().filter(|cluster| cluster.complete);
         let nodes: u64 = complete.flat_map(|it| &it.drafts).map(|draft| u64::from(draft.count)).sum();
-        nodes + (self.vm_drafts.len() + self.gateways.iter().flatten().count()) as u64
+        let gateways = self.gateways.iter().flatten().count() + self.firewalls.iter().flatten().count();
+        nodes + (self.vm_drafts.len() + gateways) as u64
     }
 }
 

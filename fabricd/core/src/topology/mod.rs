@@ -6,13 +6,16 @@
 mod address_book;
 mod address_range;
 mod agent_pool;
+mod azure_firewall;
 mod connected_ranges;
 mod connections;
 mod deployment;
 mod derived_name;
 mod egress;
+mod firewall_rules;
 mod gateway;
 mod ground;
+mod http_proxy;
 mod internet;
 mod ip_masq_agent;
 mod managed_cluster;
@@ -49,6 +52,7 @@ use ipnet::Ipv4Net;
 use k8s_openapi::api::{apps::v1::Deployment, core::v1::Pod as PodManifest};
 
 pub use self::{
+    azure_firewall::AzureFirewall,
     internet::{Internet, Server},
     nat_gateway::NatGateway,
     network_interface::{NetworkInterface, Overlay},
@@ -87,6 +91,8 @@ pub struct Topology {
     pub nat_gateways: Vec<NatGateway>,
     /// Public IP addresses of the file that nothing has.
     pub unassociated_addresses: Vec<PublicAddress>,
+    /// Azure Firewalls.
+    pub azure_firewalls: Vec<AzureFirewall>,
     /// What there is beyond Azure; `None` if nothing of the lab has a way there.
     pub internet: Option<Internet>,
 }
@@ -237,6 +243,15 @@ pub struct VirtualMachine {
     pub nic: NetworkInterface,
     /// Whether its kernel passes packets on (`net.ipv4.ip_forward`).
     pub ip_forward: bool,
+    /// What makes it an HTTP proxy, if it is one.
+    pub http_proxy: Option<HttpProxyServer>,
+}
+
+/// An HTTP proxy that runs on a VM.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HttpProxyServer {
+    /// The TCP port that it listens on, not 0.
+    pub port: u16,
 }
 
 /// How pods are connected.
@@ -273,6 +288,8 @@ pub struct ManagedCluster {
     pub non_masquerade_cidrs: Vec<Ipv4Net>,
     /// How it leaves for the internet.
     pub outbound: Outbound,
+    /// The HTTP proxy of its nodes and pods, if it has one.
+    pub http_proxy: Option<HttpProxyConfig>,
     /// Its node pools.
     pub agent_pools: Vec<AgentPool>,
     /// All nodes of all pools, in the order in which AKS makes them.
@@ -283,6 +300,21 @@ pub struct ManagedCluster {
     pub deployments: Vec<Deployment>,
     /// Kubernetes namespaces: the four of every cluster and those of the file, sorted.
     pub namespaces: Vec<String>,
+}
+
+/// The HTTP proxy of a cluster. Nothing in it would break an environment variable.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HttpProxyConfig {
+    /// The URL of the proxy for HTTP.
+    pub http_proxy: Option<String>,
+    /// The URL of the proxy for HTTPS.
+    pub https_proxy: Option<String>,
+    /// As written.
+    pub no_proxy: Vec<String>,
+    /// What is reached without the proxy: what AKS adds, and `no_proxy`.
+    pub effective_no_proxy: Vec<String>,
+    /// A CA certificate, as written.
+    pub trusted_ca: Option<String>,
 }
 
 /// A node pool.

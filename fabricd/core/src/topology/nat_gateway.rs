@@ -108,6 +108,9 @@ fn attach(
             } else if subnet.name == super::virtual_network::GATEWAY_SUBNET {
                 let message = format!("{} cannot have a NAT gateway", subnet.name);
                 refuse(message, "Azure refuses it; remove it".to_owned());
+            } else if subnet.name == super::virtual_network::FIREWALL_SUBNET {
+                let message = format!("a NAT gateway of {} is not built yet", subnet.name);
+                refuse(message, "remove it: the firewall has public addresses of its own".to_owned());
             }
             if let Some(subnet) = networks[index].subnets.get_mut(number) {
                 subnet.nat_gateway = Some(found);

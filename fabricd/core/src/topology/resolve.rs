@@ -68,8 +68,16 @@ fn try_resolve(
     shortage::tell(&demands, &mut ground.clusters, problems);
     let kept = ground.keep(standing);
     let course = Course { standing, rollout, kept: &kept };
-    let Ground { mut networks, mut route_tables, mut book, vm_drafts, gateways, mut sites, clusters } =
-        ground;
+    let Ground {
+        mut networks,
+        mut route_tables,
+        mut book,
+        vm_drafts,
+        gateways,
+        mut sites,
+        firewalls,
+        clusters,
+    } = ground;
     let clusters: Vec<Unpopulated> =
         clusters.into_iter().map(|cluster| cluster.make(&networks, course, &mut book, problems)).collect();
     let node_names: BTreeSet<String> =
@@ -91,12 +99,14 @@ fn try_resolve(
         clusters: &mut managed_clusters,
         gateways: &mut gateways,
         sites: &mut sites,
+        firewalls: &firewalls,
     };
-    let (nat_gateways, unassociated_addresses, internet) =
+    let egress::WaysOut { nat_gateways, azure_firewalls, unassociated_addresses, internet } =
         egress::resolve(spec, standing, lab_of_egress, problems);
     let balancers =
         managed_clusters.iter().filter(|cluster| cluster.outbound.load_balancer.is_some()).count();
-    let ports = virtual_machines.len() + node_names.len() + gateways.len() + balancers + nat_gateways.len();
+    let gateways_of_all_kinds = gateways.len() + nat_gateways.len() + azure_firewalls.len();
+    let ports = virtual_machines.len() + node_names.len() + balancers + gateways_of_all_kinds;
     check_ports(spec, ports as u64, problems);
     if problems.is_empty() {
         route_table::serve_kubenet(spec, lab, &managed_clusters, &mut networks, &mut route_tables, problems);
@@ -111,6 +121,7 @@ fn try_resolve(
         managed_clusters,
         nat_gateways,
         unassociated_addresses,
+        azure_firewalls,
         internet,
     };
     connected_ranges::check(spec, &topology, problems);
@@ -142,6 +153,7 @@ pub(super) fn check_sizes(spec: &LabSpec, problems: &mut Vec<Problem>) -> Option
         ("virtualNetworkGateways", lab.virtual_network_gateways.len()),
         ("onPremises", lab.on_premises.len()),
         ("natGateways", lab.nat_gateways.len()),
+        ("azureFirewalls", lab.azure_firewalls.len()),
         ("publicIPAddresses", lab.public_ip_addresses.len()),
     ];
     let before = problems.len();

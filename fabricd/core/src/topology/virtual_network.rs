@@ -17,6 +17,9 @@ use crate::spec::{
 /// Source: Azure "About VPN Gateway configuration settings".
 pub(super) const GATEWAY_SUBNET: &str = "GatewaySubnet";
 
+/// The subnet that an Azure Firewall needs, and that nothing else may be in. Source: Azure Firewall FAQ.
+pub(super) const FIREWALL_SUBNET: &str = "AzureFirewallSubnet";
+
 /// Subnets of a VNet. Source: Azure subscription limits.
 const SUBNETS_MAX: usize = 3_000;
 
@@ -56,9 +59,10 @@ pub(super) fn find_subnet(
     let written = spec.lab.at().key("virtualNetworks");
     let virtual_network = find(networks, &reference.virtual_network, written, at, problems)?;
     let network = &networks[virtual_network];
-    if reference.subnet == GATEWAY_SUBNET {
+    let kept = [(GATEWAY_SUBNET, "gateways"), (FIREWALL_SUBNET, "firewalls")];
+    if let Some((_, what)) = kept.into_iter().find(|(name, _)| reference.subnet == *name) {
         problems.push(
-            Problem::new(at.span(), format!("`{reference}` is for gateways only"))
+            Problem::new(at.span(), format!("`{reference}` is for {what} only"))
                 .help("Azure refuses NICs of VMs and AKS nodes there; choose another subnet"),
         );
         return None;

@@ -1,9 +1,7 @@
 //! Limits of the machine that a large lab meets.
 
-use std::io;
-
 use super::Check;
-use crate::isolation::read_number;
+use crate::{isolation::read_number, open_files};
 
 pub(super) fn checks(neighbour_limit: Option<u32>) -> Vec<Check> {
     vec![open_files(), neighbours(neighbour_limit), connections()]
@@ -11,13 +9,12 @@ pub(super) fn checks(neighbour_limit: Option<u32>) -> Vec<Check> {
 
 fn open_files() -> Check {
     const NAME: &str = "open files";
-    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
-    // SAFETY: the pointer is to a live value that the kernel fills.
-    if unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit) } < 0 {
-        return Check::warning(NAME, io::Error::last_os_error().to_string(), "");
-    }
-    let found = limit.rlim_cur.to_string();
-    if limit.rlim_cur >= 4096 {
+    let limit = match open_files::limit() {
+        Ok(limit) => limit,
+        Err(error) => return Check::warning(NAME, error.to_string(), ""),
+    };
+    let found = limit.to_string();
+    if limit >= 4096 {
         return Check::ok(NAME, found);
     }
     Check::warning(NAME, format!("{found}: too few for a lab of hundreds of pods"), "ulimit -n 65536")

@@ -3,8 +3,8 @@
 use std::{cell::RefCell, io};
 
 use netlink_packet_core::{
-    NLM_F_DUMP, NLM_F_DUMP_INTR, NLM_F_MULTIPART, NLM_F_REQUEST, NetlinkBuffer, NetlinkMessage,
-    NetlinkPayload,
+    NLM_F_DUMP, NLM_F_DUMP_INTR, NLM_F_MULTIPART, NLM_F_REQUEST, NetlinkBuffer, NetlinkDeserializable,
+    NetlinkMessage, NetlinkPayload, NetlinkSerializable,
 };
 use netlink_packet_route::RouteNetlinkMessage;
 
@@ -21,17 +21,25 @@ thread_local! {
     static DATAGRAM: RefCell<Vec<u8>> = RefCell::new(Vec::with_capacity(BUFFER));
 }
 
+/// A family of messages: what is asked and what is answered.
+pub(crate) trait Family:
+    Clone + NetlinkSerializable + NetlinkDeserializable + Into<NetlinkPayload<Self>>
+{
+}
+
+impl Family for RouteNetlinkMessage {}
+impl Family for super::conntrack::Message {}
+
 /// What came back for one question.
-#[derive(Default)]
-struct Answers {
-    messages: Vec<RouteNetlinkMessage>,
+struct Answers<M> {
+    messages: Vec<M>,
     /// The table changed while it was read.
     interrupted: bool,
 }
 
 impl Socket {
     /// Everything that answers `question`, read again if it changed meanwhile.
-    pub(crate) fn dump(&self, question: &RouteNetlinkMessage) -> io::Result<Vec<RouteNetlinkMessage>> {
+    pub(crate) fn dump<M: Family>(&self, question: &M) -> io::Result<Vec<M>> {
         for _ in 0..ATTEMPTS {
             let answers = self.ask(question, NLM_F_REQUEST | NLM_F_DUMP)?.map_err(io::Error::other)?;
             if !answers.interrupted {
@@ -64,7 +72,7 @@ impl Socket {
         }
     }
 
-    fn ask(&self, question: &RouteNetlinkMessage, flags: u16) -> io::Result<Result<Answers, Refusal>> {
+    fn ask<M: Family>(&self, question: &M, flags: u16) -> io::Result<Result<Answers<M>, Refusal>> {
         let mut message = NetlinkMessage::from(question.clone());
         message.header.flags = flags;
         message.header.sequence_number = self.sequence(1);
@@ -74,7 +82,7 @@ impl Socket {
             datagram.resize(message.buffer_len(), 0);
             message.serialize(datagram);
             self.send(datagram)?;
-            let mut answers = Answers::default();
+            let mut answers = Answers { messages: vec![], interrupted: false };
             loop {
                 self.receive(datagram)?;
                 match answers.add(datagram, message.header.sequence_number)? {
@@ -94,7 +102,7 @@ enum Part {
     Refused(Refusal),
 }
 
-impl Answers {
+impl<M: Family> Answers<M> {
     /// Adds what the datagram says to the question with this number.
     fn add(&mut self, datagram: &[u8], question: u32) -> io::Result<Part> {
         let mut rest = datagram;
@@ -109,7 +117,7 @@ impl Answers {
             if !is_ours {
                 continue;
             }
-            match NetlinkMessage::deserialize(answer).map_err(unreadable)?.payload {
+            match NetlinkMessage::<M>::deserialize(answer).map_err(unreadable)?.payload {
                 NetlinkPayload::InnerMessage(inner) => {
                     self.messages.push(inner);
                     if is_only {

@@ -17,13 +17,19 @@ pub(crate) struct Socket {
     sequence: Cell<u32>,
 }
 
+impl From<Socket> for OwnedFd {
+    fn from(socket: Socket) -> Self {
+        socket.fd
+    }
+}
+
 impl Socket {
     /// For links, addresses, routes, rules and neighbours.
     pub(crate) fn route() -> io::Result<Self> {
         Self::open(libc::NETLINK_ROUTE)
     }
 
-    /// For nf_tables.
+    /// For nf_tables and connection tracking.
     pub(crate) fn netfilter() -> io::Result<Self> {
         Self::open(libc::NETLINK_NETFILTER)
     }

@@ -2,6 +2,7 @@
 //!
 //! No test sleeps; nothing is made in the machine's own network namespace.
 
+mod conntrack;
 mod differences;
 mod doctor;
 mod faults;
@@ -13,6 +14,7 @@ mod packets;
 mod processes;
 mod routing;
 mod scale;
+mod sockets;
 
 use fabric_core::kernel::Kernel;
 use libtest_mimic::{Arguments, Failed, Trial};
@@ -28,6 +30,7 @@ fn main() {
     let trials = [
         objects::trials(),
         faults::trials(),
+        conntrack::trials(),
         differences::trials(),
         packets::trials(),
         routing::trials(),
@@ -35,6 +38,7 @@ fn main() {
         isolation::trials(),
         doctor::trials(),
         scale::trials(),
+        sockets::trials(),
         ordinary_user::trials(),
     ];
     let trials = trials.into_iter().flatten().map(unless_impossible).collect();

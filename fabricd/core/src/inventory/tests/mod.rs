@@ -1,6 +1,7 @@
 //! One small lab, listed.
 
 mod azure;
+mod azure_firewall;
 mod egress;
 mod faults;
 mod fixture;
