@@ -188,6 +188,7 @@ fn summary(topology: &Topology) -> String {
         (topology.on_premises.len(), "site on premises", "sites on premises"),
         (balancers.count(), "load balancer", "load balancers"),
         (topology.nat_gateways.len(), "NAT gateway", "NAT gateways"),
+        (topology.azure_firewalls.len(), "Azure Firewall", "Azure Firewalls"),
     ];
     let there = counts.iter().filter(|(count, ..)| *count > 0);
     let words = there.map(|(count, one, many)| format!("{count} {}", if *count == 1 { one } else { many }));

@@ -126,7 +126,7 @@ fn gateways(topology: &Topology, index: SubnetIndex, numbers: &mut Numbers) -> V
             figure.details.push(firewall.private_ip_address.to_string());
             match firewall.public_addresses.as_slice() {
                 few @ ([] | [_] | [_, _]) => {
-                    figure.details.extend(few.iter().map(|it| it.address.to_string()))
+                    figure.details.extend(few.iter().map(|it| format!("public {}", it.address)));
                 }
                 many => figure.details.push(format!("{} public addresses", many.len())),
             }

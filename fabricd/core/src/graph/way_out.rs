@@ -188,7 +188,7 @@ fn addresses(all: &[Ipv4Addr]) -> Vec<String> {
 pub(super) fn words(topology: &Topology, departures: &Departures, index: SubnetIndex) -> Option<String> {
     topology.internet.as_ref()?;
     let departures = departures.from(index);
-    let mut own = 0;
+    let mut own = topology.azure_firewalls.iter().filter(|firewall| firewall.subnet == index).count();
     let mut names: Vec<String> = vec![];
     for departure in departures {
         match *departure {
