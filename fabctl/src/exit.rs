@@ -21,7 +21,8 @@ Exit codes:
   64  the command line makes no sense
   65  the lab file has mistakes; nothing was changed
   69  no daemon answers
-  ping, exec and tcpdump end with the exit code of the program in the lab.";
+  ping, exec and tcpdump end with the exit code of the program in the lab,
+  connections open with 1 if a connection has failed.";
 
 /// A failure with an exit code of its own.
 #[derive(Debug)]

@@ -11,6 +11,7 @@ pub mod grpc;
 pub mod lab;
 pub mod ledger;
 pub mod probe;
+pub mod program;
 pub mod question;
 pub mod responder;
 pub mod socket;
@@ -26,7 +27,7 @@ use tokio::{
 };
 use tokio_stream::wrappers::UnixListenerStream;
 
-use crate::{grpc::About, lab::Registry, ledger::Ledger};
+use crate::{grpc::About, lab::Registry, ledger::Ledger, program::Shims};
 
 /// How long open calls may take to end once the daemon is asked to.
 const GRACE: Duration = Duration::from_millis(300);
@@ -50,7 +51,8 @@ pub async fn run<K: Kernel>(
         Some(directory) => Ledger::open(directory)?,
         None => Ledger::none(),
     };
-    let registry = Arc::new(Registry::new(Arc::new(kernel), ledger));
+    let launch = Arc::new(Shims { netns_dir: about.netns_dir.clone() });
+    let registry = Arc::new(Registry::new(Arc::new(kernel), ledger, launch));
     let recovering = registry.clone();
     tokio::task::spawn_blocking(move || recovering.recover())
         .await

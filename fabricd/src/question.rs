@@ -1,12 +1,20 @@
 //! Questions about a running lab that its kernel answers. They do not pass through a lab's owner.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use fabric_core::{
+    blueprint::SNAT_FAILED,
     conntrack::{CONNECTIONS_MAX, Connection, Filter},
     effective_routes::{
         next_hop::{self, Answer, NoDestination},
         read_back::{Reader, Row},
     },
     kernel::{Kernel, KernelError},
+    place::Place,
+    snat::{
+        self,
+        usage::{Failed, Seen, Usage, usage},
+    },
     target::{self, BehindNic, TargetError},
 };
 
@@ -103,6 +111,32 @@ pub fn connections(
     let left_out = connections.len().saturating_sub(CONNECTIONS_MAX) as u64;
     connections.truncate(CONNECTIONS_MAX);
     Ok(Connections { connections, left_out })
+}
+
+/// Reads the use of SNAT ports: all of the lab, or those that `target` has to do with. Blocking.
+///
+/// # Errors
+/// If there is no such target, it can have no such ports, or the kernel does not answer.
+pub fn snat(
+    kernel: &impl Kernel,
+    lab: &Lab,
+    namespace: &str,
+    target: &str,
+) -> Result<Vec<Usage>, QuestionError> {
+    let Lab { topology, .. } = lab;
+    let allocations = match target {
+        "" => snat::allocations(topology),
+        target => snat::allocations_of(topology, namespace, target)?,
+    };
+    let devices: BTreeSet<Place> = allocations.iter().map(|allocation| allocation.device.clone()).collect();
+    let mut seen = BTreeMap::new();
+    for device in devices {
+        let connections = kernel.connections(&topology.lab, &device)?;
+        let failed = kernel.counted_elements(&topology.lab, &device, SNAT_FAILED)?;
+        let failed = failed.map(|elements| elements.iter().filter_map(Failed::read).collect());
+        seen.insert(device, Seen { connections, failed });
+    }
+    Ok(usage(allocations, &seen))
 }
 
 fn node_of_the_pod(reader: &Reader<'_>, behind: &BehindNic<'_>, this: &str) -> Option<String> {

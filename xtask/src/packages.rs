@@ -8,7 +8,7 @@ use std::{
 use crate::run::{Result, installed, run, uid};
 
 /// Program, and the Debian package that has it.
-const NEEDED: [(&str, &str); 7] = [
+const NEEDED: [(&str, &str); 9] = [
     ("ip", "iproute2"),
     ("iptables-nft-restore", "iptables"),
     ("nft", "nftables"),
@@ -16,6 +16,8 @@ const NEEDED: [(&str, &str); 7] = [
     ("ping", "iputils-ping"),
     ("traceroute", "traceroute"),
     ("arp", "net-tools"),
+    ("curl", "curl"),
+    ("tinyproxy", "tinyproxy-bin"),
 ];
 
 /// Installs what is missing. As root or with CI=true it just does; on a terminal it asks; elsewhere it

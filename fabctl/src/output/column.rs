@@ -1,6 +1,8 @@
 //! Which columns a table has, by kind: kubectl's for Kubernetes objects, az's for Azure ones, less
 //! those that say nothing about an emulated network.
 
+mod egress;
+
 use fabric_core::inventory::Kind;
 use serde_json::Value;
 
@@ -110,6 +112,7 @@ fn columns(kind: Kind) -> Vec<Column> {
             AZURE_NAME,
             usual("VirtualNetwork", |o| id_parent(o, "/id")),
             usual("RouteTable", |o| id_name(o, "/routeTable/id")),
+            wide("NatGateway", |o| id_name(o, "/natGateway/id")),
         ],
         Kind::VirtualNetworkPeerings => vec![
             AZURE_NAME,
@@ -136,11 +139,16 @@ fn columns(kind: Kind) -> Vec<Column> {
             usual("NextHopType", |o| text(o, "/nextHopType")),
             usual("RouteTable", |o| id_parent(o, "/id")),
         ],
+        Kind::PublicIpAddresses => egress::PUBLIC_IP_ADDRESS.into(),
+        Kind::NatGateways => egress::NAT_GATEWAY.into(),
+        Kind::LoadBalancers => egress::LOAD_BALANCER.into(),
+        Kind::Servers => egress::SERVER.into(),
         Kind::VirtualNetworkGateways => vec![
             AZURE_NAME,
             usual("GatewayType", |o| text(o, "/gatewayType")),
             usual("PrivateIps", |o| joined(list(o, "/ipConfigurations"), "/privateIPAddress")),
             usual("VirtualNetwork", |o| id_parent(o, "/ipConfigurations/0/subnet/id")),
+            wide("DefaultSite", |o| id_name(o, "/gatewayDefaultSite/id")),
         ],
         Kind::AzureFirewalls => vec![
             AZURE_NAME,
@@ -155,12 +163,14 @@ fn columns(kind: Kind) -> Vec<Column> {
             usual("Subnet", |o| {
                 id_name(o, "/networkProfile/networkInterfaces/0/ipConfigurations/0/subnet/id")
             }),
+            wide("PublicIps", |o| text(o, "/publicIps")),
         ],
         Kind::OnPremises => vec![
             AZURE_NAME,
             usual("Prefixes", |o| joined(list(o, "/addressPrefixes"), "")),
             usual("Gateway", |o| id_name(o, "/virtualNetworkGateway/id")),
             usual("NumMachines", |o| list(o, "/machines").len().to_string()),
+            wide("PublicIp", |o| text(o, "/publicIPAddress")),
         ],
         Kind::Machines => vec![
             AZURE_NAME,
@@ -173,6 +183,8 @@ fn columns(kind: Kind) -> Vec<Column> {
             usual("NetworkPlugin", network_plugin),
             usual("PodCidr", |o| text(o, "/networkProfile/podCidr")),
             usual("ServiceCidr", |o| text(o, "/networkProfile/serviceCidr")),
+            wide("OutboundType", |o| text(o, "/networkProfile/outboundType")),
+            wide("OutboundIps", egress::outbound_ips),
         ],
         Kind::AgentPools => vec![
             AZURE_NAME,

@@ -79,7 +79,7 @@ struct Open {
     /// A datagram each, from a socket of its own, and its answer awaited
     #[arg(long)]
     udp: bool,
-    /// How long each may take: 3, 500ms; a SYN is repeated meanwhile, after 1 second and after 3
+    /// How long each may take: 3, 500ms; a SYN is repeated meanwhile, a datagram is not
     #[arg(short, long, value_name = "TIME", default_value = "3s", value_parser = duration)]
     timeout: Duration,
     /// How many are on their way at the same time

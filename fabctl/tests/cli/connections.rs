@@ -338,3 +338,106 @@ fn what_is_wanted_reaches_the_daemon() {
         assert!(said.contains(reason) && said.ends_with("[64]\n"), "{line}: {said}");
     }
 }
+
+#[test]
+fn snat_ports_are_told() {
+    let fake = Fake::start();
+    insta::assert_snapshot!(run(&fake, "snat"), @"
+    NODE                                OUTBOUND        PORTS        ALLOCATED   USED   FREE    FAILED
+    aks-nodepool1-12345678-vmss000000   198.51.100.14   1024-1087    64          64     0       18
+    *                                   198.51.100.20   1024-65535   64512       1      64511   -
+    [0]
+    ");
+    insta::assert_snapshot!(run(&fake, "snat lb/aks -o wide"), @"
+    NODE                                OUTBOUND        PORTS        ALLOCATED   USED   FREE    FAILED   CONNECTIONS   DEVICE
+    aks-nodepool1-12345678-vmss000000   198.51.100.14   1024-1087    64          64     0       18       66            lb/aks
+    *                                   198.51.100.20   1024-65535   64512       1      64511   -        1             natgateway/gateway
+    [0]
+    ");
+    insta::assert_snapshot!(run(&fake, "snat -d"), @"
+    NODE                                OUTBOUND        DESTINATION        PROTOCOL   CONNECTIONS   FREE   FAILED
+    aks-nodepool1-12345678-vmss000000   198.51.100.14   203.0.113.10:80    tcp        64            0      18
+    aks-nodepool1-12345678-vmss000000   198.51.100.14   203.0.113.10:53    udp        2             62     0
+    *                                   198.51.100.20   203.0.113.10:443   tcp        1             63     -
+    [0]
+    ");
+    insta::assert_snapshot!(run(&fake, "snat --by-destination -o wide"), @"
+    NODE                                OUTBOUND        DESTINATION        PROTOCOL   CONNECTIONS   FREE   FAILED   DEVICE
+    aks-nodepool1-12345678-vmss000000   198.51.100.14   203.0.113.10:80    tcp        64            0      18       lb/aks
+    aks-nodepool1-12345678-vmss000000   198.51.100.14   203.0.113.10:53    udp        2             62     0        lb/aks
+    *                                   198.51.100.20   203.0.113.10:443   tcp        1             63     -        natgateway/gateway
+    [0]
+    ");
+    insta::assert_snapshot!(run(&fake, "snat -o json"), @r#"
+    [
+      {
+        "device": "lb/aks",
+        "node": "aks-nodepool1-12345678-vmss000000",
+        "outboundAddress": "198.51.100.14",
+        "firstPort": 1024,
+        "lastPort": 1087,
+        "allocatedPorts": 64,
+        "usedPorts": 64,
+        "freePorts": 0,
+        "failed": 18,
+        "destinations": [
+          {
+            "address": "203.0.113.10",
+            "port": 80,
+            "protocol": "tcp",
+            "connections": 64,
+            "free": 0,
+            "failed": 18
+          },
+          {
+            "address": "203.0.113.10",
+            "port": 53,
+            "protocol": "udp",
+            "connections": 2,
+            "free": 62,
+            "failed": 0
+          }
+        ]
+      },
+      {
+        "device": "natgateway/gateway",
+        "node": null,
+        "outboundAddress": "198.51.100.20",
+        "firstPort": 1024,
+        "lastPort": 65535,
+        "allocatedPorts": 64512,
+        "usedPorts": 1,
+        "freePorts": 64511,
+        "failed": null,
+        "destinations": [
+          {
+            "address": "203.0.113.10",
+            "port": 443,
+            "protocol": "tcp",
+            "connections": 1,
+            "free": 63,
+            "failed": null
+          }
+        ]
+      }
+    ]
+    [0]
+    "#);
+    insta::assert_snapshot!(run(&fake, "snat vm/none"), @"
+    ! vm/none leaves by no load balancer and no NAT gateway.
+    [0]
+    ");
+    insta::assert_snapshot!(run(&fake, "snat vm/none -o yaml"), @"
+    []
+    ! vm/none leaves by no load balancer and no NAT gateway.
+    [0]
+    ");
+    insta::assert_snapshot!(run(&fake, "snat nobody -n web --lab x"), @"
+    ! error: x:web has no `nobody`
+    [1]
+    ");
+    let left_out = "! 2 more destinations, those with least connections, are not shown.\n";
+    assert!(run(&fake, "snat lb/large -d").contains(left_out));
+    assert!(!run(&fake, "snat lb/large").contains(left_out));
+    assert!(run(&fake, "snat a b").ends_with("[64]\n"));
+}

@@ -261,6 +261,20 @@ impl ProbeService for Canned {
     type ExecStream = Answers<ExecResponse>;
     type PingStream = Answers<PingResponse>;
     type TcpdumpStream = Answers<TcpdumpResponse>;
+    type LogsStream = Answers<LogsResponse>;
+
+    /// Says what it was asked, and with `-f` that the client was too slow.
+    async fn logs(&self, request: Request<LogsRequest>) -> Result<Response<Self::LogsStream>, Status> {
+        use logs_response::Message;
+        let LogsRequest { target, program, follow, tail } = request.into_inner();
+        let Target { lab, namespace, name } = target.unwrap();
+        let text = format!("{lab}:{namespace}:{name} {program:?} {tail:?}");
+        let mut all = vec![Message::Line(LogLine { unix_microseconds: 1_700_000_000_000_001, text })];
+        if follow {
+            all.push(Message::Missed(MissedLines { lines: 12 }));
+        }
+        Ok(answers(all.into_iter().map(|message| Ok(LogsResponse { message: Some(message) })).collect()))
+    }
 
     /// Says what it was asked, gives back the input, and ends with 7.
     async fn exec(

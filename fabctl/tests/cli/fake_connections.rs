@@ -45,6 +45,49 @@ fn ping() -> TrackedConnection {
 impl ConnectionService for CannedConnections {
     type ListStream = Answers<ListConnectionsResponse>;
     type OpenStream = Answers<OpenConnectionsResponse>;
+    type SnatStream = Answers<SnatUsage>;
+
+    /// A node of a load balancer, and a NAT gateway; `vm/none` has neither, and of `lb/large` not all is told.
+    async fn snat(&self, request: Request<SnatRequest>) -> Result<Response<Self::SnatStream>, Status> {
+        let Target { lab, namespace, name } = request.into_inner().target.unwrap();
+        if name == "nobody" {
+            return Err(Status::not_found(format!("{lab}:{namespace} has no `nobody`")));
+        }
+        let to = |port, protocol, connections, failed| SnatDestination {
+            address: "203.0.113.10".into(),
+            port,
+            protocol,
+            connections,
+            failed,
+            free: 64 - connections,
+        };
+        let block = SnatUsage {
+            device: "lb/aks".into(),
+            node: "aks-nodepool1-12345678-vmss000000".into(),
+            address: "198.51.100.14".into(),
+            first_port: 1024,
+            last_port: 1087,
+            allocated: 64,
+            used: 64,
+            failed: Some(18),
+            destinations: vec![to(80, 6, 64, Some(18)), to(53, 17, 2, Some(0))],
+            destinations_left_out: u64::from(name == "lb/large"),
+            free: 0,
+        };
+        let shared = SnatUsage {
+            device: "natgateway/gateway".into(),
+            node: String::new(),
+            address: "198.51.100.20".into(),
+            last_port: 65_535,
+            allocated: 64_512,
+            used: 1,
+            failed: None,
+            destinations: vec![to(443, 6, 1, None)],
+            free: 64_511,
+            ..block.clone()
+        };
+        Ok(answers(if name == "vm/none" { vec![] } else { vec![Ok(block), Ok(shared)] }))
+    }
 
     /// Two connections in two parts, and 9 left out; with a filter nothing but the filter, as an error.
     async fn list(

@@ -28,6 +28,30 @@ fn ping_takes_pings_flags_and_ends_as_ping() {
 }
 
 #[test]
+fn logs_are_printed_line_by_line() {
+    let fake = Fake::start();
+    insta::assert_snapshot!(run(&fake, "logs vm/proxy"), @r#"
+    ::vm/proxy "" None
+    [0]
+    "#);
+    insta::assert_snapshot!(run(&fake, "logs -f --tail 3 -c shell --timestamps pod/a -n web --lab x"), @r#"
+    2023-11-14T22:13:20.000001Z x:web:pod/a "shell" Some(3)
+    ! 12 lines came too fast and are not shown
+    [0]
+    "#);
+    insta::assert_snapshot!(run(&fake, "logs --tail -1 vm/proxy"), @"
+    ! error: unexpected argument '-1' found
+    ! 
+    !   tip: to pass '-1' as a value, use '-- -1'
+    ! 
+    ! Usage: fabctl logs [OPTIONS] <TARGET>
+    ! 
+    ! For more information, try '--help'.
+    [64]
+    ");
+}
+
+#[test]
 fn an_interrupt_reaches_ping_and_fabctl_waits_for_its_summary() {
     let fake = Fake::start();
     let mut command = fabctl();

@@ -157,6 +157,12 @@ impl Status {
 }
 
 impl Connection {
+    /// Whether both sides have said goodbye, or one has broken it off. It is remembered a while, but the kernel
+    /// gives its ports to the next who asks (`nf_nat_used_tuple_harder`).
+    pub fn is_closed(&self) -> bool {
+        matches!(self.state, Some(TcpState::TimeWait | TcpState::Close))
+    }
+
     /// The order in which tables are shown: protocol, then what the first packet said.
     pub fn order(&self, other: &Self) -> Ordering {
         let key = |it: &Self| (it.protocol, it.original, it.reply, it.zone);

@@ -89,11 +89,16 @@ fn loopback_hosts(hostname: &str) -> String {
     format!("127.0.0.1\tlocalhost\n127.0.1.1\t{hostname}\n::1\tlocalhost ip6-localhost ip6-loopback\n")
 }
 
-/// Until Azure DNS answers, VMs know each other's names from this file (docs/fidelity.md).
+/// Until Azure DNS answers, VMs know each other's names and those of servers on the internet from this file
+/// (docs/fidelity.md).
 fn vm_hosts(topology: &Topology, hostname: &str) -> String {
     let mut hosts = loopback_hosts(hostname);
     for (_, name, nic) in topology.azure_vms() {
         let _ = writeln!(hosts, "{}\t{name}.internal.cloudapp.net {name}", nic.private_ip_address);
+    }
+    let servers = topology.internet.iter().flat_map(|internet| &internet.servers);
+    for server in servers.filter(|server| !server.fqdns.is_empty()) {
+        let _ = writeln!(hosts, "{}\t{}", server.address, server.fqdns.join(" "));
     }
     hosts
 }

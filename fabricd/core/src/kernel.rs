@@ -59,6 +59,18 @@ pub trait Kernel: Send + Sync + 'static {
     /// If there is no such place, or it cannot be entered or read.
     fn connections(&self, lab: &LabName, place: &Place) -> Result<Vec<Connection>, KernelError>;
 
+    /// Reads the elements of a set of a place's nftables rules, those that count packets. A set that is not there
+    /// is `None`.
+    ///
+    /// # Errors
+    /// If there is no such place, or its rules cannot be read.
+    fn counted_elements(
+        &self,
+        lab: &LabName,
+        place: &Place,
+        set: RuleSet,
+    ) -> Result<Option<Vec<CountedElement>>, KernelError>;
+
     /// Opens a socket for each of `listeners` in its place; what comes back is in their order.
     ///
     /// A socket keeps its namespace alive: it must be closed before the place is removed.
@@ -160,6 +172,26 @@ pub trait Door: std::fmt::Debug + Send + Sync {
     /// # Errors
     /// If the place does not have that address, or there is no room for another socket.
     fn stream(&self, from: Ipv4Addr) -> io::Result<TcpStream>;
+}
+
+/// A set of nftables rules.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RuleSet {
+    /// The family of its table, such as `ip`.
+    pub family: &'static str,
+    /// Its table.
+    pub table: &'static str,
+    /// Its name.
+    pub name: &'static str,
+}
+
+/// An element of a set that counts the packets that it fits.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CountedElement {
+    /// Its parts, as nft shows them in JSON: `1`, `203.0.113.10`, `tcp`, `80`.
+    pub key: Vec<String>,
+    /// How many packets.
+    pub packets: u64,
 }
 
 /// A failed access to the kernel.

@@ -1,4 +1,7 @@
-//! Source NAT of load balancers and NAT gateways: which ports are whose.
+//! Source NAT of load balancers and NAT gateways: which ports are whose, and which are in use.
+
+mod selection;
+pub mod usage;
 
 use std::net::Ipv4Addr;
 
@@ -6,6 +9,8 @@ use crate::{
     place::Place,
     topology::{LoadBalancer, Topology},
 };
+
+pub use selection::allocations_of;
 
 /// SNAT ports of one outbound address of a load balancer. Source: aks-facts 4.3.
 pub const PORTS_OF_A_FRONTEND: u32 = 64_000;

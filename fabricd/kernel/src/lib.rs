@@ -25,6 +25,7 @@ pub mod process;
 mod procfs;
 mod programs;
 mod routing;
+mod rule_set;
 mod ruleset;
 pub mod socket;
 mod supervise;

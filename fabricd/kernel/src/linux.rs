@@ -9,7 +9,10 @@ use std::{
 
 use fabric_core::{
     conntrack::Connection,
-    kernel::{Kernel, KernelError, Listening, Machine, NamespaceId, Packet, Routing, StepError},
+    kernel::{
+        CountedElement, Kernel, KernelError, Listening, Machine, NamespaceId, Packet, Routing, RuleSet,
+        StepError,
+    },
     listener::Listener,
     name::LabName,
     place::Place,
@@ -23,7 +26,7 @@ use crate::{
     netlink::qdisc,
     observe,
     procfs::Procfs,
-    routing,
+    routing, rule_set,
     ruleset::Loaders,
 };
 
@@ -81,6 +84,15 @@ impl Kernel for LinuxKernel {
 
     fn connections(&self, lab: &LabName, place: &Place) -> Result<Vec<Connection>, KernelError> {
         conntrack::read(&self.directory, lab, place)
+    }
+
+    fn counted_elements(
+        &self,
+        lab: &LabName,
+        place: &Place,
+        set: RuleSet,
+    ) -> Result<Option<Vec<CountedElement>>, KernelError> {
+        rule_set::read(&self.directory, &self.loaders, (lab, place), set)
     }
 
     fn listen(&self, lab: &LabName, listeners: &BTreeSet<Listener>) -> Vec<Result<Listening, KernelError>> {

@@ -34,9 +34,8 @@ pub(crate) fn open(
     let mut opened = Vec::with_capacity(listeners.len());
     let all: Vec<&Listener> = listeners.iter().collect();
     for of_place in all.chunk_by(|one, other| one.place == other.place) {
-        let cannot = |listener: &Listener, error| {
-            KernelError::new(format!("cannot listen at {listener}"), io::Error::from(error))
-        };
+        let cannot =
+            |listener: &Listener, error| KernelError::new(format!("cannot listen at {listener}"), error);
         match in_this_place(directory, lab, &of_place[0].place, of_place) {
             Ok(sockets) => opened.extend(
                 sockets

@@ -7,11 +7,14 @@ use std::{
     process::{Command, Stdio},
 };
 
-use fabric_core::object::{Program, Ruleset};
+use fabric_core::{
+    kernel::RuleSet,
+    object::{Program, Ruleset},
+};
 
 use crate::programs;
 
-/// Why rules could not be loaded.
+/// Why rules could not be loaded or listed.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum RulesetError {
     #[error("{program} is not installed: apt-get install {package}")]
@@ -43,6 +46,27 @@ impl Loaders {
     /// Empties what the rules stand in: their nft tables, or their iptables tables.
     pub(crate) fn remove(&self, ruleset: &Ruleset) -> Result<(), RulesetError> {
         self.run(ruleset.program, &removal(ruleset))
+    }
+
+    /// Lists a set of the calling thread's namespace, as JSON; `None` if there is none.
+    pub(crate) fn list(&self, set: RuleSet) -> Result<Option<Vec<u8>>, RulesetError> {
+        let name = "nft";
+        let path = self.nft.as_ref().ok_or(RulesetError::Missing { program: name, package: "nftables" })?;
+        let output = Command::new(path)
+            .args(["-j", "list", "set", set.family, set.table, set.name])
+            .env("LC_ALL", "C")
+            .stdin(Stdio::null())
+            .output()
+            .map_err(|source| RulesetError::Run { program: name, source })?;
+        if output.status.success() {
+            return Ok(Some(output.stdout));
+        }
+        let message = String::from_utf8_lossy(&output.stderr).trim().to_owned();
+        // ENOENT, of the table or of the set.
+        if message.contains("No such file or directory") {
+            return Ok(None);
+        }
+        Err(RulesetError::Refused { program: name, message })
     }
 
     // The child is in the namespace because the calling thread is: a plain spawn, without code between

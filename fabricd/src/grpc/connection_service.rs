@@ -25,6 +25,7 @@ use tonic::{Request, Response, Status, Streaming};
 use super::{
     ask::ask,
     incoming::{first, forward, or_default},
+    snat,
     status::{ToStatus, missing},
 };
 use crate::{
@@ -46,6 +47,7 @@ type Responses<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
 #[tonic::async_trait]
 impl<K: Kernel> ConnectionService for ConnectionApi<K> {
     type OpenStream = Responses<v1::OpenConnectionsResponse>;
+    type SnatStream = Responses<v1::SnatUsage>;
     type ListStream = Responses<v1::ListConnectionsResponse>;
 
     async fn list(
@@ -66,6 +68,15 @@ impl<K: Kernel> ConnectionService for ConnectionApi<K> {
             (!part.is_empty()).then_some(Ok(v1::ListConnectionsResponse { connections: part, left_out }))
         });
         Ok(Response::new(stream::iter(parts).boxed()))
+    }
+
+    async fn snat(&self, request: Request<v1::SnatRequest>) -> Result<Response<Self::SnatStream>, Status> {
+        let target = request.into_inner().target.ok_or_else(|| missing("target"))?;
+        let answer = ask(&self.registry, target, |kernel, lab, namespace, name| {
+            question::snat(kernel, lab, namespace, name)
+        });
+        let usage = answer.await?;
+        Ok(Response::new(stream::iter(usage.into_iter().map(|usage| Ok(snat::message(usage)))).boxed()))
     }
 
     async fn open(

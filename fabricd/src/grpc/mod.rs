@@ -10,6 +10,7 @@ mod incoming;
 mod lab_service;
 mod network_service;
 mod probe_service;
+mod snat;
 mod status;
 
 use std::{path::PathBuf, sync::Arc};

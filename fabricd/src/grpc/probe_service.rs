@@ -1,4 +1,4 @@
-//! ping, tcpdump and exec.
+//! ping, tcpdump, exec and logs.
 
 use std::{path::PathBuf, pin::Pin, sync::Arc};
 
@@ -7,8 +7,8 @@ use fabric_core::{
     target::{self, default_interface},
 };
 use fabric_proto::v1::{
-    self, exec_request, exec_response, ping_request, ping_response, probe_service_server::ProbeService,
-    tcpdump_request, tcpdump_response,
+    self, exec_request, exec_response, logs_response, ping_request, ping_response,
+    probe_service_server::ProbeService, tcpdump_request, tcpdump_response,
 };
 use futures::{Stream, StreamExt};
 use tokio_stream::wrappers::ReceiverStream;
@@ -21,6 +21,7 @@ use super::{
 use crate::{
     lab::Registry,
     probe::{self, CaptureRequest, Control, Format, Input, Lifeline, Output},
+    program::{Heard, Line},
 };
 
 /// Most arguments of a command, and their length together, as far as a kernel would take them.
@@ -39,6 +40,7 @@ impl<K: Kernel> ProbeService for ProbeApi<K> {
     type ExecStream = Responses<v1::ExecResponse>;
     type PingStream = Responses<v1::PingResponse>;
     type TcpdumpStream = Responses<v1::TcpdumpResponse>;
+    type LogsStream = Responses<v1::LogsResponse>;
 
     async fn exec(
         &self,
@@ -178,6 +180,28 @@ impl<K: Kernel> ProbeService for ProbeApi<K> {
                 probe::CaptureEvent::Listening => tcpdump_response::Message::Listening(v1::Listening {}),
             };
             Ok(v1::TcpdumpResponse { message: Some(message) })
+        });
+        Ok(Response::new(responses.boxed()))
+    }
+
+    async fn logs(&self, request: Request<v1::LogsRequest>) -> Result<Response<Self::LogsStream>, Status> {
+        let v1::LogsRequest { target, program, follow, tail } = request.into_inner();
+        let v1::Target { lab, namespace, name } = target.ok_or_else(|| missing("target"))?;
+        let lab = self.registry.select(&lab).map_err(|error| error.to_status())?;
+        let place =
+            target::find(&lab.topology, or_default(&namespace), &name).map_err(|error| error.to_status())?;
+        let log = lab.programs.log(&place, &program).map_err(|error| error.to_status())?;
+        let tail = tail.map(|tail| usize::try_from(tail).unwrap_or(usize::MAX));
+        let responses = log.read(tail, follow).map(|heard| {
+            let message = match heard {
+                Heard::Line(line) => {
+                    let Line { unix_microseconds, text } = &*line;
+                    let line = v1::LogLine { unix_microseconds: *unix_microseconds, text: text.clone() };
+                    logs_response::Message::Line(line)
+                }
+                Heard::Missed(lines) => logs_response::Message::Missed(v1::MissedLines { lines }),
+            };
+            Ok(v1::LogsResponse { message: Some(message) })
         });
         Ok(Response::new(responses.boxed()))
     }

@@ -10,6 +10,7 @@ use crate::{
     flow_log,
     lab::{ChangeError, SelectError},
     probe::{CaptureError, connections::OpenError},
+    program::LogError,
     question::QuestionError,
 };
 
@@ -46,7 +47,7 @@ impl ToStatus for ChangeError {
         let code = match self {
             Self::Fault(error) => return error.to_status(),
             Self::NotFound(_) | Self::NoNode { .. } | Self::Edit(EditError::NoPool { .. }) => Code::NotFound,
-            Self::Edit(_) => Code::FailedPrecondition,
+            Self::Edit(_) | Self::NotInstalled { .. } => Code::FailedPrecondition,
             Self::Refused(_) | Self::Incomplete(_) => Code::Aborted,
             Self::Ledger(_) | Self::Panicked => Code::Internal,
         };
@@ -98,6 +99,16 @@ impl ToStatus for CaptureError {
             Self::Interface(_) | Self::Places | Self::Format => Status::invalid_argument(self.to_string()),
             Self::Start(_) => Status::internal(chain(self)),
         }
+    }
+}
+
+impl ToStatus for LogError {
+    fn to_status(&self) -> Status {
+        let code = match self {
+            Self::None(_) | Self::NotFound { .. } => Code::NotFound,
+            Self::Several { .. } => Code::InvalidArgument,
+        };
+        Status::new(code, self.to_string())
     }
 }
 

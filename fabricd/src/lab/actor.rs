@@ -12,7 +12,12 @@ use super::{
     change::{Caller, Worker, places},
     goal::Goal,
 };
-use crate::{events::Events, ledger::Ledger, responder::Responder};
+use crate::{
+    events::Events,
+    ledger::Ledger,
+    program::{Launch, Programs},
+    responder::Responder,
+};
 
 /// Changes that may wait for their turn before the next caller has to.
 const QUEUE: usize = 8;
@@ -83,14 +88,20 @@ pub struct Shared<K> {
     pub ledger: Arc<Ledger>,
     pub events: Arc<Events>,
     pub responder: Arc<Responder>,
+    pub launch: Arc<dyn Launch>,
 }
 
-/// Starts the owner of the lab `name`, which has `lab` at the moment, and gives the way to it.
+/// Starts the owner of the lab `name`, which has `lab` at the moment, and gives the way to it. Blocking where
+/// that lab has programs to be started again.
 pub fn start<K: Kernel>(shared: &Shared<K>, name: LabName, lab: Option<Recovered>) -> LabHandle {
     let (commands, receiver) = mpsc::channel(QUEUE);
     let open = lab.as_ref().map(|lab| places(&lab.goal.blueprint)).unwrap_or_default();
     let (open_places, open) = watch::channel(open);
-    let lab = lab.map(|Recovered { generation, goal }| Arc::new(goal.reached(generation, open)));
+    let programs = Arc::new(Programs::new(shared.launch.clone()));
+    let lab = lab.map(|Recovered { generation, goal }| {
+        programs.run(&*shared.kernel, &goal.topology, goal.programs(), &open);
+        Arc::new(goal.reached(generation, open, programs.clone()))
+    });
     let (publish, state) = watch::channel(lab);
     let worker = Worker {
         kernel: shared.kernel.clone(),
@@ -100,6 +111,7 @@ pub fn start<K: Kernel>(shared: &Shared<K>, name: LabName, lab: Option<Recovered
         name,
         publish,
         open_places,
+        programs,
     };
     tokio::spawn(run(Arc::new(worker), receiver));
     LabHandle { commands, state }

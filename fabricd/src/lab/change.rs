@@ -22,6 +22,7 @@ use super::{
 use crate::{
     events::Events,
     ledger::{Intent, Ledger},
+    program::Programs,
     responder::Responder,
 };
 
@@ -131,6 +132,8 @@ pub(super) struct Worker<K> {
     pub publish: watch::Sender<Option<Arc<Lab>>>,
     /// What runs in a place that is not among these ends.
     pub open_places: watch::Sender<Arc<BTreeSet<Place>>>,
+    /// What runs in the places as long as the lab does.
+    pub programs: Arc<Programs>,
 }
 
 /// The way to whoever asked for a change.
@@ -237,6 +240,7 @@ impl<K: Kernel> Worker<K> {
         caller: &Caller,
     ) -> Result<u64, ChangeError> {
         let begun = Instant::now();
+        self.check_programs(&goal)?;
         let nothing = Blueprint::default();
         let owned = before.as_ref().map_or(&nothing, |lab| &*lab.owned);
         let generation = before.as_ref().map_or(0, |lab| lab.generation) + 1;
@@ -268,7 +272,7 @@ impl<K: Kernel> Worker<K> {
         let told = before.as_ref().map(|lab| event::difference(&lab.topology, &goal.topology));
         let counts = counts.map(|count| u64::try_from(count).unwrap_or(u64::MAX));
         let applied = Event::applied(&self.name, before.is_none(), counts, generation, milliseconds);
-        let lab = goal.reached(generation, self.open_places.subscribe());
+        let lab = goal.reached(generation, self.open_places.subscribe(), self.programs.clone());
         self.publish.send_replace(Some(Arc::new(lab)));
         self.tell(told.unwrap_or_default().into_iter().chain([applied]));
         Ok(generation)

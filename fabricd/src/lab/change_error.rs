@@ -1,6 +1,8 @@
 //! Why a lab was not changed.
 
-use fabric_core::{fault::FaultError, kernel::KernelError, name::LabName, spec::edit::EditError};
+use fabric_core::{
+    fault::FaultError, kernel::KernelError, name::LabName, place::Place, spec::edit::EditError,
+};
 
 use super::ReconcileError;
 use crate::ledger::LedgerError;
@@ -25,6 +27,19 @@ pub enum ChangeError {
     /// The fault makes no sense.
     #[error(transparent)]
     Fault(#[from] FaultError),
+    /// A program of the lab's is not on this machine.
+    #[error(
+        "nothing was changed: {place} runs {program}, which is not installed; \
+         `apt-get install -y --no-install-recommends {package}` installs it"
+    )]
+    NotInstalled {
+        /// Where it would run.
+        place: Place,
+        /// Its name.
+        program: String,
+        /// The Debian package that has it.
+        package: String,
+    },
     /// The kernel refused, and the lab was brought back to what it was.
     #[error("nothing was changed: {0}")]
     Refused(ReconcileError),

@@ -7,12 +7,13 @@ use fabric_core::{
     fault::Faults,
     kernel::Machine,
     listener::{self, Listener},
+    program::{self, Program},
     spec::Source,
     topology::{Standing, Topology},
 };
 
 use super::{Lab, OpenPlaces};
-use crate::ledger::Design;
+use crate::{ledger::Design, program::Programs};
 
 /// What a lab shall become.
 pub struct Goal {
@@ -51,6 +52,14 @@ impl Goal {
         Design { sources: self.sources.clone(), standing, faults: self.faults.clone() }
     }
 
+    /// What runs in its places.
+    pub fn programs(&self) -> Vec<Program> {
+        let mut programs = program::programs(&self.topology, &self.faults);
+        // A node that is started again has no place for a while.
+        programs.retain(|program| self.blueprint.places.contains_key(&program.place));
+        programs
+    }
+
     /// Who answers in it: those whose places are there.
     pub fn listeners(&self) -> BTreeSet<Listener> {
         let mut listeners = listener::listeners(&self.topology);
@@ -59,9 +68,9 @@ impl Goal {
     }
 
     /// The lab that it has become.
-    pub fn reached(self, generation: u64, open_places: OpenPlaces) -> Lab {
+    pub fn reached(self, generation: u64, open_places: OpenPlaces, programs: Arc<Programs>) -> Lab {
         let Self { sources, topology, faults, blueprint, owned } = self;
-        Lab { generation, sources, topology, faults, blueprint, owned, open_places }
+        Lab { generation, sources, topology, faults, blueprint, owned, open_places, programs }
     }
 
     /// What the lab is already.

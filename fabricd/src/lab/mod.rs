@@ -28,7 +28,7 @@ pub use fault::FaultOutcome;
 pub use reconcile::{ReconcileError, reconcile};
 pub use registry::{Registry, SelectError};
 
-use crate::ledger::Design;
+use crate::{ledger::Design, program::Programs};
 
 /// A lab that is there, whole.
 #[derive(Clone, Debug)]
@@ -48,6 +48,8 @@ pub struct Lab {
     pub owned: Arc<Blueprint>,
     /// The places that programs may run in: those that are about to go are not among them.
     pub open_places: OpenPlaces,
+    /// What runs in its places.
+    pub programs: Arc<Programs>,
 }
 
 impl Lab {

@@ -25,6 +25,7 @@ use super::{
 use crate::{
     events::Events,
     ledger::{Design, Intent, Ledger},
+    program::Launch,
     responder::Responder,
 };
 
@@ -54,8 +55,8 @@ pub struct Registry<K> {
 }
 
 impl<K: Kernel> Registry<K> {
-    /// A registry without labs.
-    pub fn new(kernel: Arc<K>, ledger: Ledger) -> Self {
+    /// A registry without labs. Their programs are started by `launch`.
+    pub fn new(kernel: Arc<K>, ledger: Ledger, launch: Arc<dyn Launch>) -> Self {
         // Where nobody says, it is the least that a machine allows.
         let files = open_files::limit().unwrap_or(1024);
         let shared = Shared {
@@ -63,6 +64,7 @@ impl<K: Kernel> Registry<K> {
             ledger: Arc::new(ledger),
             events: Arc::default(),
             responder: Arc::new(Responder::new(files)),
+            launch,
         };
         Self { shared, labs: Mutex::default() }
     }

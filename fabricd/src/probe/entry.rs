@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use fabric_core::{identity, place::Place, topology::Topology};
+use fabric_core::{environment::environment, identity, place::Place, topology::Topology};
 use fabric_kernel::process::Entry;
 
 /// A program of the daemon's choosing (ping, tcpdump), which needs no process tree of its own.
@@ -16,7 +16,7 @@ pub fn direct(netns_dir: &Path, topology: &Topology, place: &Place, command: Vec
         sees_namespaces: !matches!(place, Place::Pod { .. }),
         terminal: false,
         command,
-        environment: vec![],
+        environment: environment(topology, place),
     }
 }
 
@@ -28,7 +28,9 @@ pub fn contained(
     command: Vec<String>,
     term: Option<String>,
 ) -> Entry {
-    let terminal = term.is_some();
-    let environment = term.into_iter().map(|term| ("TERM".to_owned(), term)).collect();
-    Entry { contained: true, terminal, environment, ..direct(netns_dir, topology, place, command) }
+    let mut entry = direct(netns_dir, topology, place, command);
+    (entry.contained, entry.terminal) = (true, term.is_some());
+    // What a manifest says of TERM is about its own program.
+    entry.environment.extend(term.map(|term| ("TERM".to_owned(), term)));
+    entry
 }

@@ -44,13 +44,12 @@ fn too_long(_: Elapsed) -> io::Error {
 }
 
 /// Answers each datagram, for ever.
-pub async fn datagrams(socket: &UdpSocket) {
+///
+/// # Errors
+/// If the socket can no longer be waited for.
+pub async fn datagrams(socket: &UdpSocket) -> io::Result<()> {
     loop {
-        // A socket that cannot be waited for is none; the others of the lab go on.
-        if let Err(error) = socket.readable().await {
-            tracing::warn!(%error, "a socket for datagrams has failed");
-            return;
-        }
+        socket.readable().await?;
         answer_some(socket);
         tokio::task::yield_now().await;
     }

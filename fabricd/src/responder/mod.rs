@@ -19,7 +19,7 @@ mod tls;
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use fabric_core::{
@@ -34,9 +34,9 @@ use self::room::Room;
 pub use self::room::{CONNECTIONS_MAX, LISTENER_CONNECTIONS_MAX};
 use crate::flow_log::FlowLogs;
 
-/// How long a connection is kept on which nothing moves. Longer than any idle time-out of Azure that labs
-/// are about, but for NAT gateways at more than 30 minutes.
-const IDLE: Duration = Duration::from_secs(30 * 60);
+/// How long a connection is kept on which nothing moves: longer than any idle time-out of Azure, of which the
+/// longest is 120 minutes (aks-facts 4.3, 4.4), so that it is not the server who ends it.
+const IDLE: Duration = Duration::from_secs(3 * 60 * 60);
 
 /// All that is answered, of all labs.
 #[derive(Debug)]
@@ -108,7 +108,9 @@ impl Responder {
         if missing.is_empty() {
             return;
         }
+        let begun = Instant::now();
         let opened = kernel.listen(lab, &missing);
+        tracing::debug!(%lab, sockets = opened.len(), time = ?begun.elapsed(), "opened");
         let mut labs = self.lock();
         let of_lab = labs.entry(lab.clone()).or_default();
         for (listener, result) in missing.into_iter().zip(opened) {

@@ -10,6 +10,7 @@ use std::{
     time::Duration,
 };
 
+use fabric_core::listener::Listener;
 use futures::FutureExt;
 use nix::errno::Errno;
 use tokio::{
@@ -33,7 +34,22 @@ pub struct Room {
     all: Arc<Semaphore>,
     /// Closed to have room for one file, which is then refused.
     spare: Mutex<Option<File>>,
-    full: AtomicBool,
+    all_max: usize,
+}
+
+/// One socket's part of the room.
+#[derive(Debug)]
+pub struct Part {
+    free: Arc<Semaphore>,
+    /// Whether somebody has been refused and been written of.
+    is_known_full: AtomicBool,
+}
+
+impl Default for Part {
+    fn default() -> Self {
+        let free = Arc::new(Semaphore::new(LISTENER_CONNECTIONS_MAX));
+        Self { free, is_known_full: AtomicBool::new(false) }
+    }
 }
 
 /// A taken place. It is free again when this is dropped.
@@ -47,19 +63,28 @@ impl Room {
     /// All of it is free. `files` is how many files the daemon may have open.
     pub fn new(files: u64) -> Self {
         let half = usize::try_from(files / 2).unwrap_or(usize::MAX);
-        let all = Arc::new(Semaphore::new(half.min(CONNECTIONS_MAX)));
-        Self { all, spare: Mutex::new(spare()), full: AtomicBool::new(false) }
+        let all_max = half.min(CONNECTIONS_MAX);
+        Self { all: Arc::new(Semaphore::new(all_max)), spare: Mutex::new(spare()), all_max }
     }
 
-    /// A place for one more connection of the socket whose own places are `here`.
-    pub fn take(&self, here: &Arc<Semaphore>) -> Option<Taken> {
-        let taken = here.clone().try_acquire_owned().ok().zip(self.all.clone().try_acquire_owned().ok());
-        let full = taken.is_none();
-        // Once each time, not for each of thousands.
-        if self.full.swap(full, Ordering::Relaxed) != full && full {
-            tracing::warn!("no room for more connections to the servers of labs: new ones are reset");
+    /// A place for one more connection of the socket `listener`, whose part is `part`.
+    pub fn take(&self, part: &Part, listener: &Listener) -> Option<Taken> {
+        let here = part.free.clone().try_acquire_owned().ok();
+        let taken = here.zip(self.all.clone().try_acquire_owned().ok());
+        if taken.is_none() {
+            // Once each time that it is full, not for each of thousands.
+            if !part.is_known_full.swap(true, Ordering::Relaxed) {
+                tracing::warn!(%listener, "no room for more connections: new ones are reset");
+            }
+        } else if self.is_half_free(part) {
+            part.is_known_full.store(false, Ordering::Relaxed);
         }
         taken.map(|(here, in_all)| Taken { _in_all: in_all, _here: here })
+    }
+
+    fn is_half_free(&self, part: &Part) -> bool {
+        let half = |semaphore: &Semaphore, max: usize| semaphore.available_permits() >= max / 2;
+        half(&part.free, LISTENER_CONNECTIONS_MAX) && half(&self.all, self.all_max)
     }
 
     /// After an error of accepting: whoever waits is refused, if it was for lack of files.

@@ -8,7 +8,7 @@ use fabric_core::{
 };
 use tokio::{
     net::{TcpListener, TcpStream, UdpSocket},
-    sync::{Semaphore, oneshot},
+    sync::oneshot,
     task::JoinSet,
 };
 
@@ -17,7 +17,7 @@ use super::{
     application_rules::Firewall,
     client::Client,
     echo, flow_log, http,
-    room::{LISTENER_CONNECTIONS_MAX, Room},
+    room::{Part, Room},
     tls::Certificate,
 };
 use crate::flow_log::FlowLog;
@@ -57,7 +57,7 @@ async fn serve(
             let socket = UdpSocket::from_std(socket)?;
             tokio::select! {
                 _ = stopped => {}
-                () = echo::datagrams(&socket) => {}
+                failed = echo::datagrams(&socket) => failed?,
             }
         }
         ListeningSocket::FlowLog(socket) => {
@@ -94,7 +94,7 @@ async fn take(clients: Clients, socket: &TcpListener, mut stopped: oneshot::Rece
 /// What all clients of one socket share.
 struct Clients {
     room: Arc<Room>,
-    here: Arc<Semaphore>,
+    part: Part,
     listener: Arc<Listener>,
     certificate: Arc<Certificate>,
     firewall: Option<Arc<Firewall>>,
@@ -104,23 +104,17 @@ type Conversation = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 impl Clients {
     fn new(room: Arc<Room>, listener: Arc<Listener>, firewall: Option<Arc<Firewall>>) -> Self {
-        Self {
-            room,
-            here: Arc::new(Semaphore::new(LISTENER_CONNECTIONS_MAX)),
-            listener,
-            certificate: Arc::default(),
-            firewall,
-        }
+        Self { room, part: Part::default(), listener, certificate: Arc::default(), firewall }
     }
 
     /// All that will be said with a client; nothing if there is no room for it.
     fn welcome(&self, stream: TcpStream, address: SocketAddr) -> Option<Conversation> {
         let client = Client::new(stream, address).ok()?;
         // Dropped where there is none, it is reset.
-        let taken = self.room.take(&self.here)?;
+        let taken = self.room.take(&self.part, &self.listener)?;
         // Who is passed on has a connection on both sides.
         let taken = match &self.firewall {
-            Some(_) => (taken, Some(self.room.take(&self.here)?)),
+            Some(_) => (taken, Some(self.room.take(&self.part, &self.listener)?)),
             None => (taken, None),
         };
         let firewall = self.firewall.clone();

@@ -123,3 +123,38 @@ async fn what_cannot_be_opened_is_refused() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn snat_ports_are_joined_with_what_devices_track() {
+    with_daemon(|channel| async move {
+        apply(channel.clone(), include_str!("../../../tests/egress/load-balancer.yaml")).await;
+        let mut connections = ConnectionServiceClient::new(channel);
+        let of = |name: &str| v1::SnatRequest {
+            target: Some(v1::Target { name: name.to_owned(), ..Default::default() }),
+        };
+        let mut answers = connections.snat(of("lb/overlay")).await.expect("an answer").into_inner();
+        let first = answers.message().await.expect("no error").expect("a node");
+        assert_eq!((first.device.as_str(), first.address.as_str()), ("lb/overlay", "198.51.100.14"));
+        assert_eq!((first.first_port, first.last_port, first.allocated, first.free), (1024, 1087, 64, 64));
+        assert_eq!(first.failed, Some(3));
+        let [to] = first.destinations.as_slice() else { panic!("{first:?}") };
+        assert_eq!((to.address.as_str(), to.port, to.protocol), ("203.0.113.10", 80, 6));
+        assert_eq!((to.connections, to.free, to.failed), (0, 64, Some(3)));
+        let second = answers.message().await.expect("no error").expect("the other node");
+        assert_eq!((second.failed, second.destinations.len()), (Some(0), 0));
+        assert!(answers.message().await.expect("no error").is_none());
+
+        let mut answers = connections.snat(of("")).await.expect("an answer").into_inner();
+        let mut count = 0;
+        while answers.message().await.expect("no error").is_some() {
+            count += 1;
+        }
+        assert_eq!(count, 8, "four clusters of two nodes");
+        for (name, code) in [("nobody", Code::NotFound), ("machine/server", Code::InvalidArgument)] {
+            assert_eq!(connections.snat(of(name)).await.expect_err("none").code(), code, "{name}");
+        }
+        let nothing = connections.snat(v1::SnatRequest { target: None }).await;
+        assert_eq!(nothing.expect_err("no target").code(), Code::InvalidArgument);
+    })
+    .await;
+}

@@ -14,8 +14,8 @@ use fabric_core::{
     conntrack::{CONNECTIONS_MAX, Connection, Ends, Protocol, Status, TcpState, Tuple},
     effective_routes::next_hop::choose,
     kernel::{
-        Decision, Kernel, KernelError, Listening, ListeningSocket, Machine, NamespaceId, Packet, Routing,
-        StepError,
+        CountedElement, Decision, Kernel, KernelError, Listening, ListeningSocket, Machine, NamespaceId,
+        Packet, Routing, RuleSet, StepError,
     },
     listener::Listener,
     name::{IfName, LabName},
@@ -354,6 +354,17 @@ impl Kernel for FakeKernel {
             }
         };
         Ok((0..number).rev().map(connection).collect())
+    }
+
+    /// Three packets of the first node's that found no port.
+    fn counted_elements(
+        &self,
+        _lab: &LabName,
+        _place: &Place,
+        _set: RuleSet,
+    ) -> Result<Option<Vec<CountedElement>>, KernelError> {
+        let key = ["1", "203.0.113.10", "tcp", "80"].map(str::to_owned);
+        Ok(Some(vec![CountedElement { key: key.into(), packets: 3 }]))
     }
 
     fn listen(&self, lab: &LabName, listeners: &BTreeSet<Listener>) -> Vec<Result<Listening, KernelError>> {

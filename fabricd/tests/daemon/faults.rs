@@ -20,6 +20,7 @@ use proptest::prelude::*;
 use crate::{
     changes::{Lab, lab, objects, settled, topology},
     fake_kernel::{FakeKernel, NEVER},
+    fake_programs::nothing_runs,
     reconcile::{KUBENET, apply},
 };
 
@@ -147,7 +148,7 @@ async fn a_fault_survives_an_apply_and_the_daemon_and_goes_with_the_lab() {
     let directory = tempfile::tempdir().unwrap();
     let ledger = || Ledger::open(directory.path()).unwrap();
     let kernel = Arc::new(FakeKernel::new());
-    let registry = Registry::new(kernel.clone(), ledger());
+    let registry = Registry::new(kernel.clone(), ledger(), nothing_runs());
     apply(&registry, KUBENET).await.unwrap();
     let whole = settled(&kernel);
 
@@ -170,7 +171,7 @@ async fn a_fault_survives_an_apply_and_the_daemon_and_goes_with_the_lab() {
     assert_eq!(settled(&kernel), broken);
     drop(registry);
 
-    let registry = Registry::new(kernel.clone(), ledger());
+    let registry = Registry::new(kernel.clone(), ledger(), nothing_runs());
     registry.recover().unwrap();
     assert_eq!(settled(&kernel), broken);
     assert_eq!(registry.select("").unwrap().faults.list().len(), 2);
@@ -200,7 +201,7 @@ async fn a_fault_survives_an_apply_and_the_daemon_and_goes_with_the_lab() {
 async fn a_fault_that_the_kernel_refuses_is_none() {
     let directory = tempfile::tempdir().unwrap();
     let ledger = || Ledger::open(directory.path()).unwrap();
-    let registry = Registry::new(Arc::new(FakeKernel::new()), ledger());
+    let registry = Registry::new(Arc::new(FakeKernel::new()), ledger(), nothing_runs());
     apply(&registry, KUBENET).await.unwrap();
     let (whole, written) = (settled(registry.kernel()), ledger().read().unwrap());
     registry.kernel().fail_after(1);
@@ -220,7 +221,7 @@ async fn a_crash_in_the_middle_of_a_fault_is_finished() {
         let directory = tempfile::tempdir().unwrap();
         let ledger = || Ledger::open(directory.path()).unwrap();
         let kernel = Arc::new(FakeKernel::new());
-        let registry = Registry::new(kernel.clone(), ledger());
+        let registry = Registry::new(kernel.clone(), ledger(), nothing_runs());
         apply(&registry, KUBENET).await.unwrap();
         fault(&registry, first).await;
         let (before, state) = (ledger().read().unwrap().remove(0), kernel.state());
@@ -231,7 +232,7 @@ async fn a_crash_in_the_middle_of_a_fault_is_finished() {
         kernel.by_hand(|places| *places = state);
         let intent = fabricd::ledger::Intent { before: before.wanted, ..after };
         ledger().write(&intent).unwrap();
-        let registry = Registry::new(kernel.clone(), ledger());
+        let registry = Registry::new(kernel.clone(), ledger(), nothing_runs());
         registry.recover().unwrap();
         assert_eq!(settled(&kernel), wanted);
     }

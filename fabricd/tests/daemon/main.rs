@@ -3,7 +3,9 @@
 mod changes;
 mod connections;
 mod fake_kernel;
+mod fake_programs;
 mod faults;
+mod programs;
 mod reconcile;
 mod responder;
 mod service;

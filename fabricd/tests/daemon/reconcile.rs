@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use crate::fake_kernel::{FakeKernel, NEVER};
+use crate::{
+    fake_kernel::{FakeKernel, NEVER},
+    fake_programs::nothing_runs,
+};
 use fabric_core::{
     blueprint::{self, Blueprint},
     fault::Faults,
@@ -175,7 +178,7 @@ pub async fn apply(registry: &Registry<FakeKernel>, text: &str) -> Result<(bool,
 
 #[tokio::test]
 async fn a_lab_is_created_configured_unchanged_and_deleted() {
-    let registry = Registry::new(Arc::new(FakeKernel::new()), Ledger::none());
+    let registry = Registry::new(Arc::new(FakeKernel::new()), Ledger::none(), nothing_runs());
     assert_eq!(apply(&registry, KUBENET).await.unwrap(), (true, true, 1));
     assert_eq!(apply(&registry, KUBENET).await.unwrap(), (false, false, 1));
     assert_eq!(apply(&registry, &changed()).await.unwrap(), (false, true, 2));
@@ -196,7 +199,7 @@ async fn a_lab_is_created_configured_unchanged_and_deleted() {
 async fn a_refused_apply_leaves_the_kernel_and_the_ledger_as_they_were() {
     let directory = tempfile::tempdir().unwrap();
     let ledger = || Ledger::open(directory.path()).unwrap();
-    let registry = Registry::new(Arc::new(FakeKernel::new()), ledger());
+    let registry = Registry::new(Arc::new(FakeKernel::new()), ledger(), nothing_runs());
     registry.kernel().fail_after(40);
     assert!(matches!(apply(&registry, KUBENET).await, Err(ChangeError::Refused(_))));
     assert!(registry.kernel().state().is_empty());
@@ -236,7 +239,7 @@ async fn after_a_crash_a_lab_is_whole_or_gone_as_the_ledger_says() {
                 before: before.map(design),
             };
             ledger().write(&intent).unwrap();
-            let registry = Registry::new(Arc::new(kernel), ledger());
+            let registry = Registry::new(Arc::new(kernel), ledger(), nothing_runs());
             registry.recover().unwrap();
             assert_eq!(settled(registry.kernel()), without_seeds(wanted), "killed at step {step}");
             let left = ledger().read().unwrap();
@@ -262,7 +265,7 @@ async fn what_was_not_thought_to_be_there_is_mended_on_the_way() {
         .expect("something new in an old place");
     let link = part.object.needs_link().expect("its link").clone();
 
-    let registry = Registry::new(Arc::new(FakeKernel::new()), Ledger::none());
+    let registry = Registry::new(Arc::new(FakeKernel::new()), Ledger::none(), nothing_runs());
     apply(&registry, KUBENET).await.unwrap();
     registry.kernel().by_hand(|places| {
         places.get_mut(place).unwrap().insert(key.clone(), part.object.clone());

@@ -22,6 +22,7 @@ use tokio::{
 
 use crate::{
     fake_kernel::{FakeKernel, NEVER},
+    fake_programs::nothing_runs,
     reconcile::{KUBENET, apply, changed, drawn, topology},
 };
 
@@ -78,7 +79,7 @@ async fn change(registry: &Registry<FakeKernel>, change: Change) {
 
 #[tokio::test]
 async fn sockets_come_and_go_with_their_machines() {
-    let registry = Registry::new(Arc::new(FakeKernel::new()), Ledger::none());
+    let registry = Registry::new(Arc::new(FakeKernel::new()), Ledger::none(), nothing_runs());
     apply(&registry, KUBENET).await.unwrap();
     assert_eq!(open(&registry), wanted(KUBENET));
     assert_eq!(open(&registry).len(), 11, "two servers on the internet and a machine");
@@ -110,7 +111,7 @@ async fn sockets_come_and_go_with_their_machines() {
 
 #[tokio::test]
 async fn datagrams_are_answered() {
-    let registry = Registry::new(Arc::new(FakeKernel::new()), Ledger::none());
+    let registry = Registry::new(Arc::new(FakeKernel::new()), Ledger::none(), nothing_runs());
     apply(&registry, KUBENET).await.unwrap();
     let server = address(&registry, Protocol::UdpEcho);
     let client = UdpSocket::bind("127.0.0.1:0").await.unwrap();
@@ -130,7 +131,7 @@ async fn whatever_step_fails_the_sockets_are_those_of_what_is_there() {
     // Every step of making a machine and of taking it away is among them.
     let steps = drawn(KUBENET).len();
     for step in (0..steps).step_by(7).chain([NEVER]) {
-        let registry = Registry::new(Arc::new(FakeKernel::new()), Ledger::none());
+        let registry = Registry::new(Arc::new(FakeKernel::new()), Ledger::none(), nothing_runs());
         registry.kernel().fail_after(step);
         match apply(&registry, KUBENET).await {
             Err(ChangeError::Refused(_)) => assert_eq!(open(&registry), BTreeSet::new(), "at {step}"),
@@ -138,7 +139,7 @@ async fn whatever_step_fails_the_sockets_are_those_of_what_is_there() {
             Err(other) => panic!("{other}"),
         }
     }
-    let registry = Registry::new(Arc::new(FakeKernel::new()), Ledger::none());
+    let registry = Registry::new(Arc::new(FakeKernel::new()), Ledger::none(), nothing_runs());
     apply(&registry, KUBENET).await.unwrap();
     for step in 0.. {
         registry.kernel().fail_after(step);
@@ -164,13 +165,13 @@ async fn a_daemon_that_takes_over_answers() {
     let directory = tempfile::tempdir().unwrap();
     let ledger = || Ledger::open(directory.path()).unwrap();
     let kernel = Arc::new(FakeKernel::new());
-    let registry = Registry::new(kernel.clone(), ledger());
+    let registry = Registry::new(kernel.clone(), ledger(), nothing_runs());
     apply(&registry, KUBENET).await.unwrap();
     drop(registry);
     while !kernel.sockets().is_empty() {
         tokio::task::yield_now().await;
     }
-    let registry = Arc::new(Registry::new(kernel, ledger()));
+    let registry = Arc::new(Registry::new(kernel, ledger(), nothing_runs()));
     let recovering = registry.clone();
     tokio::task::spawn_blocking(move || recovering.recover().unwrap()).await.unwrap();
     assert_eq!(open(&registry), wanted(KUBENET));
@@ -179,7 +180,7 @@ async fn a_daemon_that_takes_over_answers() {
 
 #[tokio::test]
 async fn a_place_that_was_made_anew_is_answered_for_again() {
-    let registry = Registry::new(Arc::new(FakeKernel::new()), Ledger::none());
+    let registry = Registry::new(Arc::new(FakeKernel::new()), Ledger::none(), nothing_runs());
     apply(&registry, KUBENET).await.unwrap();
     let before = registry.kernel().sockets();
     let moved = |before: &BTreeMap<Listener, SocketAddr>| {
@@ -213,7 +214,7 @@ async fn a_place_that_was_made_anew_is_answered_for_again() {
 
 #[tokio::test]
 async fn a_port_that_is_taken_is_tried_again() {
-    let registry = Registry::new(Arc::new(FakeKernel::new()), Ledger::none());
+    let registry = Registry::new(Arc::new(FakeKernel::new()), Ledger::none(), nothing_runs());
     let kernel = registry.kernel();
     let echo = wanted(KUBENET).pop_first().unwrap();
     let learner = kernel.take(&echo);

@@ -11,7 +11,10 @@ use fabricd::{
 };
 use futures::StreamExt;
 
-use crate::fake_kernel::{FakeKernel, NEVER};
+use crate::{
+    fake_kernel::{FakeKernel, NEVER},
+    fake_programs::nothing_runs,
+};
 
 const KUBENET: &str = include_str!("../../../labs/kubenet/lab.yaml");
 
@@ -36,7 +39,7 @@ async fn told(registry: &Registry<FakeKernel>) -> Vec<Arc<Occurrence>> {
 
 #[tokio::test]
 async fn what_is_done_is_told_and_what_is_not_done_is_not() {
-    let registry = Registry::new(Arc::new(FakeKernel::new()), Ledger::none());
+    let registry = Registry::new(Arc::new(FakeKernel::new()), Ledger::none(), nothing_runs());
     apply(&registry, KUBENET, true).await;
     assert!(told(&registry).await.is_empty(), "a dry run does nothing");
     registry.kernel().fail_after(40);

@@ -10,6 +10,7 @@ mod events;
 mod exec;
 mod faults;
 mod files;
+mod http_proxy;
 mod firewall;
 mod lifetime;
 mod looks_like_aks;
@@ -17,6 +18,7 @@ mod looks_like_azure_cni;
 mod questions;
 mod reachability;
 mod servers;
+mod snat;
 
 use std::process::ExitCode;
 
@@ -25,6 +27,7 @@ fn main() -> ExitCode {
     tests.extend(looks_like_aks::TESTS);
     tests.extend(looks_like_azure_cni::TESTS);
     tests.extend(reachability::TESTS);
+    tests.extend(snat::TESTS);
     tests.extend(egress::TESTS);
     tests.extend(questions::TESTS);
     tests.extend(capture::TESTS);
@@ -33,6 +36,7 @@ fn main() -> ExitCode {
     tests.extend(exec::TESTS);
     tests.extend(faults::TESTS);
     tests.extend(files::TESTS);
+    tests.extend(http_proxy::TESTS);
     tests.extend(firewall::TESTS);
     tests.extend(lifetime::TESTS);
     tests.extend(documents::TESTS);

@@ -8,11 +8,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-use fabric_tests::{Background, Session, labs, program, wait_until};
+use fabric_tests::{Background, Process, Session, labs, program, wait_until};
 use nix::sys::signal::Signal;
 
-pub const TESTS: [(&str, fn()); 4] = [
+pub const TESTS: [(&str, fn()); 5] = [
     ("a_restart_loses_no_packet", a_restart_loses_no_packet),
+    ("programs_end_with_the_daemon_and_come_again_with_the_next", programs_come_again),
     ("killed_at_any_moment_a_lab_is_whole_or_gone", killed_at_any_moment),
     ("a_ledger_that_cannot_be_read_is_kept", a_ledger_that_cannot_be_read_is_kept),
     ("what_is_not_ours_stays", what_is_not_ours_stays),
@@ -75,6 +76,34 @@ fn a_restart_loses_no_packet() {
     assert_eq!(namespaces(), before);
     session.ok(&["delete", "lab", "kubenet"]);
     assert_eq!((namespaces(), ledgers()), (vec![], 0));
+    stop(daemon);
+}
+
+/// However a daemon ends, no program of its labs is left, and the next one runs them again.
+fn programs_come_again() {
+    let session = session();
+    let kubenet = fs::read_to_string(labs().join("kubenet/lab.yaml")).expect("the lab");
+    let text = kubenet.replace("- name: device\n", "- name: device\n  httpProxy: {}\n");
+    let path = session.folder().join("proxy.yaml");
+    fs::write(&path, text).expect("a file");
+    let programs = |daemon: &Background| {
+        let all = Process::tree(daemon.pid().as_raw()).into_iter();
+        all.filter(|process| process.command.contains("tinyproxy-fabric.conf")).collect::<Vec<_>>()
+    };
+    let mut daemon = start();
+    session.ok(&["apply", "-f", path.to_str().expect("UTF-8")]);
+    for signal in [Signal::SIGTERM, Signal::SIGKILL] {
+        let running = programs(&daemon);
+        assert!(!running.is_empty());
+        assert!(session.ok(&["logs", "vm/device"]).contains("Initializing tinyproxy"));
+        daemon.signal(signal);
+        drop(daemon.end());
+        wait_until("its programs have gone", || !running.iter().any(Process::is_alive));
+        daemon = start();
+    }
+    assert!(!programs(&daemon).is_empty());
+    session.ok(&["delete", "lab", "kubenet"]);
+    wait_until("nothing is left", || programs(&daemon).is_empty() && namespaces().is_empty());
     stop(daemon);
 }
 

@@ -3,6 +3,7 @@
 mod changes;
 mod cluster;
 mod daemon;
+mod egress;
 mod floor;
 mod json;
 mod mininet;
@@ -50,11 +51,14 @@ pub enum Section {
     Modes,
     /// One pod, node or route more in a running lab.
     Changes,
+    /// Connections and bytes through each way out.
+    Egress,
 }
 
 impl Section {
     /// All of them.
-    pub const ALL: [Self; 5] = [Self::CaseStudy, Self::Mininet, Self::Kubenet, Self::Modes, Self::Changes];
+    pub const ALL: [Self; 6] =
+        [Self::CaseStudy, Self::Mininet, Self::Kubenet, Self::Modes, Self::Changes, Self::Egress];
 
     /// The word for the command line.
     pub fn name(self) -> &'static str {
@@ -64,6 +68,7 @@ impl Section {
             Self::Kubenet => "kubenet",
             Self::Modes => "modes",
             Self::Changes => "changes",
+            Self::Egress => "egress",
         }
     }
 }
@@ -79,10 +84,10 @@ pub fn bench(names: &[String]) -> Result {
     }
     let asked = |section: Section| names.is_empty() || names.iter().any(|name| name == section.name());
     packages::ensure()?;
-    println!("Building fabricd, fabctl and floor …");
+    println!("Building fabricd, fabctl, floor and traffic …");
     let release = ["build", "--release", "--locked", "--quiet"];
     run(cargo().args(release).args(["--bins", "-p", "fabricd", "-p", "fabctl"]))?;
-    run(cargo().args(release).args(["-p", "fabric-kernel", "--example", "floor"]))?;
+    run(cargo().args(release).args(["-p", "fabric-kernel", "--example", "floor", "--example", "traffic"]))?;
 
     let folder = Folder::make()?;
     let mut table = Table::of_this_machine()?;
@@ -105,6 +110,9 @@ pub fn bench(names: &[String]) -> Result {
         for lab in changes::SIZES {
             table.groups.push(lab.measure(&bench, &daemon, MODE_ROUNDS)?);
         }
+    }
+    if asked(Section::Egress) {
+        table.groups.extend(egress::measure(&bench, &daemon)?);
     }
     drop(daemon);
     table.end()?;

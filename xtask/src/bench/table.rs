@@ -106,6 +106,12 @@ impl Row {
         Self { ratio: Some((ratio, format!("{ratio:.1} × faster than {than}"))), ..self }
     }
 
+    /// The same where both are meant to be alike.
+    pub fn beside(self, other: f64, as_what: &str) -> Self {
+        let ratio = other / median(&self.samples);
+        Self { ratio: Some((ratio, format!("{ratio:.2} × as fast as {as_what}"))), ..self }
+    }
+
     /// Whether the target is met, if there is one.
     pub fn met(&self) -> Option<bool> {
         let ratio = self.ratio.as_ref().map(|(ratio, _)| *ratio);

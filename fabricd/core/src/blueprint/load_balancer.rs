@@ -7,7 +7,7 @@ use std::{fmt::Write, net::Ipv4Addr, sync::Arc};
 
 use super::{Blueprint, edge, physical::PhysicalAddresses, virtual_switch};
 use crate::{
-    kernel::Machine,
+    kernel::{Machine, RuleSet},
     place::Place,
     snat::{Allocation, allocations},
     topology::{LoadBalancer, ManagedCluster, Topology},
@@ -15,6 +15,9 @@ use crate::{
 
 /// The table of the rules, here and in NAT gateways.
 pub const TABLE: &str = "outbound";
+
+/// Counts packets that found no port, by mark of the node, destination, protocol and port.
+pub const FAILED: RuleSet = RuleSet { family: "ip", table: TABLE, name: "failed" };
 
 /// The kernel looks at this many ports one after the other and then guesses (`NF_NAT_MAX_ATTEMPTS`): larger
 /// blocks are cut, so that their last port is found too.
@@ -44,7 +47,7 @@ pub fn draw(
 
 fn rules(cluster: &ManagedCluster, balancer: &LoadBalancer, blocks: &[Allocation]) -> String {
     let mut text = virtual_switch::table_head(TABLE);
-    edge::timeouts(&mut text, balancer.idle_timeout_minutes, "close : 10, time_wait : 60");
+    edge::timeouts(&mut text, balancer.idle_timeout_minutes, "close : 1, time_wait : 1");
     let members = cluster.nodes.iter().zip(blocks).flat_map(|(node, block)| {
         // Pods that are not masqueraded on the node leave by the node's ports too.
         let pods = node.nic.pod_addresses().filter(|_| cluster.agent_pools[node.pool].pod_subnet.is_some());

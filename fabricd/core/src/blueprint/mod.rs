@@ -35,6 +35,7 @@ use crate::{
     place::Place,
     topology::{ManagedCluster, NetworkPlugin, Topology},
 };
+pub use load_balancer::FAILED as SNAT_FAILED;
 pub use on_premises::router_address;
 pub use platform::ADDRESS as PLATFORM_ADDRESS;
 pub use underlay::RoutingDomain;

@@ -110,10 +110,10 @@ pub fn internet() -> [Object; 2] {
     [filter("internet", "", ""), no_router_hop(&["wan"])]
 }
 
-/// Tunnels are no connections: nothing tracks their outer packets.
+/// Tunnels are no connections: nothing tracks their outer packets, nor how they join their groups.
 pub(super) const UNTRACKED_TUNNELS: &str = "  chain tunnels_in {\n    type filter hook prerouting priority raw; policy accept;\n    \
      iifname \"pa0\" notrack\n  }\n  chain tunnels_out {\n    type filter hook output priority raw; policy accept;\n    \
-     udp dport 4789 notrack\n  }\n";
+     oifname \"pa0\" notrack\n  }\n";
 
 /// The rules of a site's router: what goes out by `isp0` carries its address, and nothing comes in by itself.
 pub fn site(address: Ipv4Addr) -> Object {

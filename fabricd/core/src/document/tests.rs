@@ -63,7 +63,7 @@ fn what_is_the_labs_own_is_kept() {
 }
 
 /// Two recordings of each program, of different runs of the same command.
-const RECORDINGS: [(&str, &str, &str); 13] = [
+const RECORDINGS: [(&str, &str, &str); 14] = [
     ("conntrack", include_str!("testdata/conntrack.1.txt"), include_str!("testdata/conntrack.2.txt")),
     ("iperf3", include_str!("testdata/iperf3.1.txt"), include_str!("testdata/iperf3.2.txt")),
     (
@@ -96,6 +96,7 @@ const RECORDINGS: [(&str, &str, &str); 13] = [
         include_str!("testdata/tcpdump-vxlan.1.txt"),
         include_str!("testdata/tcpdump-vxlan.2.txt"),
     ),
+    ("tinyproxy", include_str!("testdata/tinyproxy.1.txt"), include_str!("testdata/tinyproxy.2.txt")),
     ("traceroute", include_str!("testdata/traceroute.1.txt"), include_str!("testdata/traceroute.2.txt")),
 ];
 

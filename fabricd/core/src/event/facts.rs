@@ -131,6 +131,7 @@ pub(super) fn of(topology: &Topology) -> Vec<Facts> {
         let mut facts = nic(topology, &vm.nic);
         facts.push(fact("enableIPForwarding", vm.nic.enable_ip_forwarding));
         facts.push(fact("net.ipv4.ip_forward", u8::from(vm.ip_forward)));
+        facts.push(optional("httpProxy port", vm.http_proxy.map(|proxy| proxy.port)));
         tell(Kind::VirtualMachines, vm.name.clone(), facts);
     }
     topology.managed_clusters.iter().for_each(|one| cluster(topology, one, &mut all));
@@ -170,6 +171,9 @@ fn cluster(topology: &Topology, cluster: &ManagedCluster, all: &mut Vec<Facts>) 
             "nonMasqueradeCIDRs",
             Some(list(&cluster.non_masquerade_cidrs)).filter(|cidrs| !cidrs.is_empty()),
         ),
+        optional("httpProxy", cluster.http_proxy.as_ref().and_then(|proxy| proxy.http_proxy.as_ref())),
+        optional("httpsProxy", cluster.http_proxy.as_ref().and_then(|proxy| proxy.https_proxy.as_ref())),
+        optional("noProxy", cluster.http_proxy.as_ref().map(|proxy| list(&proxy.effective_no_proxy))),
     ];
     tell(Kind::ManagedClusters, None, cluster.name.clone(), facts);
     for pool in &cluster.agent_pools {

@@ -4,14 +4,14 @@ use serde_json::{Value, json};
 
 use super::{
     Kind, Resource,
-    resource_id::{network_id, resource_id, subnet_id},
+    resource_id::{network_id, public_address_id, resource_id, subnet_id},
 };
 use crate::{
     fault::Faults,
     place::Place,
     topology::{
-        GatewayType, Machine, NetworkInterface, RouteTable, Site, SubnetIndex, Topology, UserNextHop,
-        UserRoute, VirtualNetwork,
+        GatewayType, HttpProxyServer, Machine, NetworkInterface, RouteTable, Site, SubnetIndex, Topology,
+        UserNextHop, UserRoute, VirtualNetwork,
     },
 };
 
@@ -108,19 +108,20 @@ pub(super) fn routes(topology: &Topology) -> Vec<Resource> {
 pub(super) fn virtual_network_gateways(topology: &Topology) -> Vec<Resource> {
     let gateways = topology.virtual_network_gateways.iter().map(|gateway| {
         let subnet = reference(subnet_id(topology, gateway.subnet));
-        azure(
-            &gateway.name,
-            json!({
-                "gatewayType": match gateway.gateway_type {
-                    GatewayType::Vpn => "Vpn",
-                    GatewayType::ExpressRoute => "ExpressRoute",
-                },
-                "id": network_id(topology, &["virtualNetworkGateways", &gateway.name]),
-                "ipConfigurations": [{ "privateIPAddress": gateway.private_ip_address, "subnet": subnet }],
-                "name": gateway.name,
-                "type": Kind::VirtualNetworkGateways.type_name(),
-            }),
-        )
+        let mut object = json!({
+            "gatewayType": match gateway.gateway_type {
+                GatewayType::Vpn => "Vpn",
+                GatewayType::ExpressRoute => "ExpressRoute",
+            },
+            "id": network_id(topology, &["virtualNetworkGateways", &gateway.name]),
+            "ipConfigurations": [{ "privateIPAddress": gateway.private_ip_address, "subnet": subnet }],
+            "name": gateway.name,
+            "type": Kind::VirtualNetworkGateways.type_name(),
+        });
+        if let Some(site) = gateway.default_site {
+            object["gatewayDefaultSite"] = reference(site_id(topology, &topology.on_premises[site]));
+        }
+        azure(&gateway.name, object)
     });
     gateways.collect()
 }
@@ -129,17 +130,22 @@ pub(super) fn virtual_network_gateways(topology: &Topology) -> Vec<Resource> {
 pub(super) fn virtual_machines(topology: &Topology, faults: &Faults) -> Vec<Resource> {
     let vms = topology.virtual_machines.iter().map(|vm| {
         let stopped = faults.is_stopped(&Place::VirtualMachine { name: vm.name.clone() });
-        azure(
-            &vm.name,
-            json!({
-                "id": resource_id(topology, "Microsoft.Compute", &["virtualMachines", &vm.name]),
-                "name": vm.name,
-                "networkProfile": { "networkInterfaces": [interface(topology, &vm.nic)] },
-                "powerState": if stopped { "VM stopped" } else { "VM running" },
-                "privateIps": vm.nic.private_ip_address,
-                "type": Kind::VirtualMachines.type_name(),
-            }),
-        )
+        let mut object = json!({
+            "id": resource_id(topology, "Microsoft.Compute", &["virtualMachines", &vm.name]),
+            "name": vm.name,
+            "networkProfile": { "networkInterfaces": [interface(topology, &vm.nic)] },
+            "powerState": if stopped { "VM stopped" } else { "VM running" },
+            "privateIps": vm.nic.private_ip_address,
+            "type": Kind::VirtualMachines.type_name(),
+        });
+        // In the lab file's words: Azure does not know what a VM runs.
+        if let Some(HttpProxyServer { port }) = vm.http_proxy {
+            object["httpProxy"] = json!({ "port": port });
+        }
+        if let Some(public) = &vm.nic.public_address {
+            object["publicIps"] = public.address.to_string().into();
+        }
+        azure(&vm.name, object)
     });
     vms.collect()
 }
@@ -148,14 +154,18 @@ pub(super) fn virtual_machines(topology: &Topology, faults: &Faults) -> Vec<Reso
 pub(super) fn on_premises(topology: &Topology) -> Vec<Resource> {
     let sites = topology.on_premises.iter().map(|site| {
         let gateway = &topology.virtual_network_gateways[site.gateway].name;
-        azure(&site.name, json!({
+        let mut object = json!({
             "addressPrefixes": site.address_prefixes,
-            "id": resource_id(topology, "Fabric", &["onPremises", &site.name]),
+            "id": site_id(topology, site),
             "machines": site.machines.iter().map(|machine| machine_object(topology, site, machine)).collect::<Vec<_>>(),
             "name": site.name,
             "type": Kind::OnPremises.type_name(),
             "virtualNetworkGateway": reference(network_id(topology, &["virtualNetworkGateways", gateway])),
-        }))
+        });
+        if let Some(address) = site.public_address {
+            object["publicIPAddress"] = address.to_string().into();
+        }
+        azure(&site.name, object)
     });
     sites.collect()
 }
@@ -173,12 +183,16 @@ pub(super) fn cluster_id(topology: &Topology, cluster: &str) -> String {
     resource_id(topology, "Microsoft.ContainerService", &["managedClusters", cluster])
 }
 
+fn site_id(topology: &Topology, site: &Site) -> String {
+    resource_id(topology, "Fabric", &["onPremises", &site.name])
+}
+
 /// An object that is in no Kubernetes namespace.
 pub(super) fn azure(name: &str, object: Value) -> Resource {
     Resource { namespace: None, name: name.to_owned(), object }
 }
 
-fn subnet_indexes(topology: &Topology) -> impl Iterator<Item = SubnetIndex> {
+pub(super) fn subnet_indexes(topology: &Topology) -> impl Iterator<Item = SubnetIndex> {
     let networks = topology.virtual_networks.iter().enumerate();
     networks.flat_map(|(virtual_network, network)| {
         (0..network.subnets.len()).map(move |subnet| SubnetIndex { virtual_network, subnet })
@@ -192,6 +206,10 @@ fn subnet_object(topology: &Topology, index: SubnetIndex) -> Value {
         "id": subnet_id(topology, index),
         "name": subnet.name,
     });
+    if let Some(gateway) = subnet.nat_gateway {
+        let gateway = &topology.nat_gateways[gateway].name;
+        object["natGateway"] = reference(network_id(topology, &["natGateways", gateway]));
+    }
     if let Some(table) = subnet.route_table {
         let table = &topology.route_tables[table].name;
         object["routeTable"] = reference(network_id(topology, &["routeTables", table]));
@@ -222,12 +240,14 @@ fn route_object(topology: &Topology, table: &RouteTable, route: &UserRoute) -> V
 }
 
 fn interface(topology: &Topology, nic: &NetworkInterface) -> Value {
+    let mut configuration = json!({ "privateIPAddress": nic.private_ip_address });
+    if let Some(public) = &nic.public_address {
+        configuration["publicIPAddress"] = reference(public_address_id(topology, &public.name));
+    }
+    configuration["subnet"] = reference(subnet_id(topology, nic.subnet));
     json!({
         "enableIPForwarding": nic.enable_ip_forwarding,
-        "ipConfigurations": [{
-            "privateIPAddress": nic.private_ip_address,
-            "subnet": reference(subnet_id(topology, nic.subnet)),
-        }],
+        "ipConfigurations": [configuration],
         "primary": true,
     })
 }

@@ -4,12 +4,14 @@ use serde_json::{Value, json};
 
 use super::{
     Kind, Resource,
-    azure::{azure, cluster_id},
-    resource_id::subnet_id,
+    azure::{azure, cluster_id, reference},
+    resource_id::{public_address_id, subnet_id},
 };
 use crate::{
     address_plan::Mode,
-    topology::{AgentPool, AutoScaling, ManagedCluster, NetworkPlugin, Topology},
+    topology::{
+        AgentPool, AutoScaling, HttpProxyConfig, ManagedCluster, NetworkPlugin, PublicAddress, Topology,
+    },
 };
 
 /// `az aks show`.
@@ -17,8 +19,11 @@ pub(super) fn managed_clusters(topology: &Topology) -> Vec<Resource> {
     let clusters = topology.managed_clusters.iter().map(|cluster| {
         let mut profile = json!({
             "dnsServiceIp": cluster.dns_service_ip,
+            "loadBalancerSku": "standard",
             "networkPlugin": plugin(cluster.network_plugin),
+            "outboundType": cluster.outbound.outbound_type,
         });
+        outbound_profile(topology, cluster, &mut profile);
         if cluster.network_plugin == NetworkPlugin::Overlay {
             profile["networkPluginMode"] = "overlay".into();
         }
@@ -29,20 +34,50 @@ pub(super) fn managed_clusters(topology: &Topology) -> Vec<Resource> {
         profile["serviceCidr"] = json!(cluster.service_cidr);
         profile["serviceCidrs"] = json!([cluster.service_cidr]);
         let pools = cluster.agent_pools.iter().map(|pool| pool_object(topology, cluster, pool));
-        azure(
-            &cluster.name,
-            json!({
-                "agentPoolProfiles": pools.collect::<Vec<_>>(),
-                "currentKubernetesVersion": cluster.kubernetes_version,
-                "id": cluster_id(topology, &cluster.name),
-                "kubernetesVersion": cluster.kubernetes_version,
-                "name": cluster.name,
-                "networkProfile": profile,
-                "type": Kind::ManagedClusters.type_name(),
-            }),
-        )
+        let mut object = json!({
+            "agentPoolProfiles": pools.collect::<Vec<_>>(),
+            "currentKubernetesVersion": cluster.kubernetes_version,
+        });
+        if let Some(proxy) = &cluster.http_proxy {
+            object["httpProxyConfig"] = proxy_object(proxy);
+        }
+        object["id"] = cluster_id(topology, &cluster.name).into();
+        object["kubernetesVersion"] = cluster.kubernetes_version.as_str().into();
+        object["name"] = cluster.name.as_str().into();
+        object["networkProfile"] = profile;
+        object["type"] = Kind::ManagedClusters.type_name().into();
+        azure(&cluster.name, object)
     });
     clusters.collect()
+}
+
+/// What AKS has made for the outbound type, in the profile of that.
+fn outbound_profile(topology: &Topology, cluster: &ManagedCluster, profile: &mut Value) {
+    let ids = |addresses: &[PublicAddress]| -> Vec<Value> {
+        addresses.iter().map(|public| reference(public_address_id(topology, &public.name))).collect()
+    };
+    if let Some(balancer) = &cluster.outbound.load_balancer {
+        let effective = ids(&balancer.frontends);
+        let (word, addresses) = if balancer.managed_addresses {
+            ("managedOutboundIPs", json!({ "count": balancer.frontends.len() }))
+        } else {
+            ("outboundIPs", json!({ "publicIPs": effective }))
+        };
+        profile["loadBalancerProfile"] = json!({
+            "allocatedOutboundPorts": balancer.allocated_outbound_ports,
+            "effectiveOutboundIPs": effective,
+            "idleTimeoutInMinutes": balancer.idle_timeout_minutes,
+        });
+        profile["loadBalancerProfile"][word] = addresses;
+    }
+    let mut gateways = topology.nat_gateways.iter();
+    if let Some(gateway) = gateways.find(|it| it.managed_by.as_ref() == Some(&cluster.name)) {
+        profile["natGatewayProfile"] = json!({
+            "effectiveOutboundIPs": ids(&gateway.public_addresses),
+            "idleTimeoutInMinutes": gateway.idle_timeout_minutes,
+            "managedOutboundIPProfile": { "count": gateway.public_addresses.len() },
+        });
+    }
 }
 
 /// `az aks nodepool show`.
@@ -84,6 +119,16 @@ fn pool_object(topology: &Topology, cluster: &ManagedCluster, pool: &AgentPool) 
         object["podSubnetId"] = subnet_id(topology, subnet).into();
     }
     object
+}
+
+fn proxy_object(proxy: &HttpProxyConfig) -> Value {
+    json!({
+        "effectiveNoProxy": proxy.effective_no_proxy,
+        "httpProxy": proxy.http_proxy,
+        "httpsProxy": proxy.https_proxy,
+        "noProxy": proxy.no_proxy,
+        "trustedCa": proxy.trusted_ca,
+    })
 }
 
 fn plugin(plugin: NetworkPlugin) -> &'static str {

@@ -17,6 +17,12 @@ pub enum Kind {
     RouteTables,
     /// User-defined routes of all route tables.
     Routes,
+    /// Public IP addresses.
+    PublicIpAddresses,
+    /// NAT gateways.
+    NatGateways,
+    /// Load balancers of clusters.
+    LoadBalancers,
     /// VPN and ExpressRoute gateways.
     VirtualNetworkGateways,
     /// Azure Firewalls.
@@ -27,6 +33,8 @@ pub enum Kind {
     OnPremises,
     /// Machines on premises.
     Machines,
+    /// Servers on the internet.
+    Servers,
     /// AKS clusters.
     ManagedClusters,
     /// Node pools of all clusters.
@@ -56,7 +64,7 @@ struct Names {
     type_name: &'static str,
 }
 
-const NAMES: [Names; 19] = [
+const NAMES: [Names; 23] = [
     names(Kind::Labs, "lab", "labs", &[], "Lab"),
     names(
         Kind::VirtualNetworks,
@@ -75,6 +83,27 @@ const NAMES: [Names; 19] = [
     ),
     names(Kind::RouteTables, "routetable", "routetables", &["rt"], "Microsoft.Network/routeTables"),
     names(Kind::Routes, "route", "routes", &[], "Microsoft.Network/routeTables/routes"),
+    names(
+        Kind::PublicIpAddresses,
+        "publicipaddress",
+        "publicipaddresses",
+        &["pip", "pips"],
+        "Microsoft.Network/publicIPAddresses",
+    ),
+    names(
+        Kind::NatGateways,
+        "natgateway",
+        "natgateways",
+        &["natgw", "natgws"],
+        "Microsoft.Network/natGateways",
+    ),
+    names(
+        Kind::LoadBalancers,
+        "loadbalancer",
+        "loadbalancers",
+        &["lb", "lbs"],
+        "Microsoft.Network/loadBalancers",
+    ),
     names(
         Kind::VirtualNetworkGateways,
         "virtualnetworkgateway",
@@ -98,6 +127,7 @@ const NAMES: [Names; 19] = [
     ),
     names(Kind::OnPremises, "site", "onpremises", &["onprem", "sites"], "Fabric/onPremises"),
     names(Kind::Machines, "machine", "machines", &[], "Fabric/onPremises/machines"),
+    names(Kind::Servers, "server", "servers", &[], "Fabric/internet/servers"),
     names(
         Kind::ManagedClusters,
         "managedcluster",

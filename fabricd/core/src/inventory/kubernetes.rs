@@ -1,5 +1,7 @@
 //! Kubernetes objects, in the shape of `kubectl get -o json`.
 
+use std::collections::BTreeMap;
+
 use k8s_openapi::{
     api::{
         apps::v1::DeploymentStatus,
@@ -13,11 +15,15 @@ use super::{Kind, Resource};
 use crate::{
     fault::Faults,
     place::Place,
-    topology::{ManagedCluster, Node, Pod, Topology},
+    snat::{Allocation, allocations},
+    topology::{Departure, ManagedCluster, Node, Pod, Topology, WayOut},
 };
 
 /// Which of several clusters an object is of; the lab file's word for it too.
 const CLUSTER: &str = "fabricd/cluster";
+
+/// How what begins on a node leaves for the internet, and as whom.
+const OUTBOUND: &str = "fabricd/outbound";
 
 /// The lab itself, for [`Kind::Labs`]: its name, what is in it, and how often it was applied.
 pub fn lab(topology: &Topology, generation: u64) -> Resource {
@@ -40,9 +46,11 @@ pub fn lab(topology: &Topology, generation: u64) -> Resource {
 }
 
 pub(super) fn nodes(topology: &Topology, faults: &Faults) -> Vec<Resource> {
+    let ports = snat_ports(topology);
     let nodes = topology.managed_clusters.iter().flat_map(|cluster| {
+        let ports = &ports;
         cluster.nodes.iter().map(move |node| {
-            let mut object = node_object(topology, cluster, node);
+            let mut object = node_object(topology, ports, cluster, node);
             if !is_heard_of(faults, node) {
                 unreachable(&mut object);
             }
@@ -52,12 +60,18 @@ pub(super) fn nodes(topology: &Topology, faults: &Faults) -> Vec<Resource> {
     nodes.collect()
 }
 
-fn node_object(topology: &Topology, cluster: &ManagedCluster, node: &Node) -> Value {
+fn node_object(
+    topology: &Topology,
+    ports: &BTreeMap<String, Allocation>,
+    cluster: &ManagedCluster,
+    node: &Node,
+) -> Value {
     let pool = &cluster.agent_pools[node.pool];
     let mut object = json!({
         "apiVersion": "v1",
         "kind": "Node",
         "metadata": {
+            "annotations": { OUTBOUND: outbound(topology, ports, cluster, node) },
             "labels": {
                 "agentpool": pool.name,
                 "kubernetes.azure.com/agentpool": pool.name,
@@ -85,9 +99,48 @@ fn node_object(topology: &Topology, cluster: &ManagedCluster, node: &Node) -> Va
         object["spec"] = json!({ "podCIDR": pod_cidr, "podCIDRs": [pod_cidr] });
     }
     if topology.managed_clusters.len() > 1 {
-        object["metadata"]["annotations"] = json!({ CLUSTER: cluster.name });
+        object["metadata"]["annotations"][CLUSTER] = cluster.name.clone().into();
     }
     object
+}
+
+/// The ports of each node on the load balancer of its cluster.
+fn snat_ports(topology: &Topology) -> BTreeMap<String, Allocation> {
+    allocations(topology).into_iter().filter_map(|it| Some((it.node.clone()?, it))).collect()
+}
+
+/// `198.51.100.1, ports 1024-2047, by loadBalancer/aks`; pods are told too if they leave otherwise.
+fn outbound(
+    topology: &Topology,
+    ports: &BTreeMap<String, Allocation>,
+    cluster: &ManagedCluster,
+    node: &Node,
+) -> String {
+    let place = Place::Node { name: node.name.clone() };
+    let departure = |subnet| topology.departure(&place, &node.nic, subnet);
+    let words = |departure: Departure| match departure {
+        Departure::WayOut(way_out) => {
+            let (name, addresses) = topology.name_of_way_out(way_out);
+            match (way_out, ports.get(&node.name)) {
+                (WayOut::LoadBalancer(_), Some(Allocation { address, first, last, .. })) => {
+                    format!("{address}, ports {first}-{last}, by {name}")
+                }
+                _ => {
+                    let addresses: Vec<String> = addresses.iter().map(ToString::to_string).collect();
+                    format!("{}, by {name}", addresses.join(", "))
+                }
+            }
+        }
+        Departure::VirtualAppliance(address) => format!("by the virtual appliance {address}"),
+        Departure::VirtualNetworkGateway => "by the virtual network gateway".to_owned(),
+        Departure::Nowhere => "none".to_owned(),
+    };
+    let own = departure(node.nic.subnet);
+    let of_pods = cluster.agent_pools[node.pool].pod_subnet.map(departure).filter(|of_pods| *of_pods != own);
+    match of_pods {
+        Some(of_pods) => format!("{}; its pods: {}", words(own), words(of_pods)),
+        None => words(own),
+    }
 }
 
 /// Whether the API server hears of the node's kubelet.

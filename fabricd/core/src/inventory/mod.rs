@@ -7,6 +7,7 @@
 mod azure;
 mod azure_firewall;
 mod cluster;
+mod egress;
 mod fault;
 mod kind;
 mod kubernetes;
@@ -66,11 +67,15 @@ fn all_of(topology: &Topology, faults: &Faults, kind: Kind) -> Vec<Resource> {
         Kind::VirtualNetworkPeerings => azure::virtual_network_peerings(topology),
         Kind::RouteTables => azure::route_tables(topology),
         Kind::Routes => azure::routes(topology),
+        Kind::PublicIpAddresses => egress::public_ip_addresses(topology),
+        Kind::NatGateways => egress::nat_gateways(topology),
+        Kind::LoadBalancers => egress::load_balancers(topology),
         Kind::VirtualNetworkGateways => azure::virtual_network_gateways(topology),
         Kind::AzureFirewalls => azure_firewall::azure_firewalls(topology),
         Kind::VirtualMachines => azure::virtual_machines(topology, faults),
         Kind::OnPremises => azure::on_premises(topology),
         Kind::Machines => azure::machines(topology),
+        Kind::Servers => egress::servers(topology),
         Kind::ManagedClusters => cluster::managed_clusters(topology),
         Kind::AgentPools => cluster::agent_pools(topology),
         Kind::Nodes => kubernetes::nodes(topology, faults),

@@ -13,6 +13,11 @@ pub(crate) fn network_id(topology: &Topology, path: &[&str]) -> String {
     resource_id(topology, "Microsoft.Network", path)
 }
 
+/// The id of a public IP address.
+pub(super) fn public_address_id(topology: &Topology, name: &str) -> String {
+    network_id(topology, &["publicIPAddresses", name])
+}
+
 /// The id of a subnet.
 pub(super) fn subnet_id(topology: &Topology, index: SubnetIndex) -> String {
     let network = &topology.virtual_networks[index.virtual_network];

@@ -9,6 +9,7 @@ use serde::Deserialize;
 
 use super::{
     azure_firewall::AzureFirewall,
+    http_proxy::HttpProxy,
     internet::{Internet, NatGateway, PublicIpAddress},
     managed_cluster::ManagedCluster,
     network_value::{Address, Cidr, SubnetReference},
@@ -159,6 +160,8 @@ pub struct VirtualMachine {
     /// Parameters of its kernel. Only `net.ipv4.ip_forward` is there: "1" makes it a router. Default: "0".
     #[serde(default)]
     pub sysctls: BTreeMap<String, String>,
+    /// Makes it an HTTP proxy. Default: it runs nothing.
+    pub http_proxy: Option<HttpProxy>,
 }
 
 /// A gateway between a VNet and sites on premises. Its VNet needs a subnet `GatewaySubnet`.

@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::{
+    http_proxy::HttpProxyConfig,
     max_surge::MaxSurge,
     network_value::{Address, Cidr, SubnetReference},
     outbound::{LoadBalancerProfile, NatGatewayProfile, OutboundType},
@@ -21,6 +22,8 @@ pub struct ManagedCluster {
     pub kubernetes_version: Option<String>,
     /// How pods and Services are connected. Default: Azure CNI Overlay, as AKS takes it.
     pub network_profile: Option<NetworkProfile>,
+    /// The HTTP proxy of its nodes and pods. Default: none.
+    pub http_proxy_config: Option<HttpProxyConfig>,
     /// Node pools.
     #[schemars(length(min = 1))]
     pub agent_pool_profiles: Vec<AgentPoolProfile>,

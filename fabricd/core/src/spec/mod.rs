@@ -8,6 +8,7 @@ pub mod azure_firewall;
 mod diagnostic;
 mod document;
 pub mod edit;
+pub mod http_proxy;
 pub mod internet;
 pub mod ip_masq_agent;
 pub mod lab;

@@ -1,6 +1,8 @@
 //! How packets of a cluster leave for the internet, in the words of
 //! `Microsoft.ContainerService/managedClusters`.
 
+use std::fmt;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -21,6 +23,13 @@ pub enum OutboundType {
     Block,
     /// Not at all, as far as AKS is concerned.
     None,
+}
+
+impl fmt::Display for OutboundType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // As it is written in a lab file.
+        self.serialize(f)
+    }
 }
 
 /// The outbound side of the cluster's load balancer.

@@ -27,6 +27,12 @@ pub(super) fn suffix(parts: &[&str]) -> String {
     digest(parts).iter().take(5).map(|&byte| safe(byte)).collect()
 }
 
+/// The 8 letters and digits in the name of a cluster's API server, such as `aks-8v0n0swv`.
+pub(super) fn letters_and_digits(parts: &[&str]) -> String {
+    const ALPHABET: &[u8; 36] = b"0123456789abcdefghijklmnopqrstuvwxyz";
+    digest(parts).iter().take(8).map(|&byte| char::from(ALPHABET[usize::from(byte) % 36])).collect()
+}
+
 /// A UID in the form of RFC 9562 version 8 (custom), which is the one for hashes of one's own.
 pub(super) fn uid(parts: &[&str]) -> String {
     let hash = digest(parts);

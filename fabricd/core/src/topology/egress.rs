@@ -1,8 +1,8 @@
 //! Everything by which a lab leaves for the internet: public addresses, NAT gateways, load balancers, sites.
 
 use super::{
-    AzureFirewall, Internet, ManagedCluster, NatGateway, RouteTable, Site, Standing, VirtualMachine,
-    VirtualNetwork, VirtualNetworkGateway, azure_firewall, internet, nat_gateway,
+    AzureFirewall, Internet, ManagedCluster, NatGateway, PublicAddress, RouteTable, Site, Standing,
+    VirtualMachine, VirtualNetwork, VirtualNetworkGateway, azure_firewall, internet, nat_gateway,
     outbound::Egress,
     public_address::{OF_SITES, PublicAddresses},
     standing::site_key,
@@ -24,6 +24,8 @@ pub(super) struct Lab<'a> {
 pub(super) struct WaysOut {
     pub nat_gateways: Vec<NatGateway>,
     pub azure_firewalls: Vec<AzureFirewall>,
+    /// Public addresses of the file that nothing has.
+    pub unassociated_addresses: Vec<PublicAddress>,
     /// What they lead to.
     pub internet: Option<Internet>,
 }
@@ -55,6 +57,7 @@ pub(super) fn resolve(
     for (index, cluster) in clusters.iter_mut().enumerate() {
         cluster.outbound = egress.resolve(index, cluster, problems);
     }
+    let unassociated = addresses.unclaimed();
     let reaches = spec.lab.value.internet.is_some()
         || clusters.iter().any(|cluster| cluster.outbound.load_balancer.is_some())
         || nat_gateways.iter().any(|gateway| gateway.virtual_network.is_some())
@@ -62,7 +65,12 @@ pub(super) fn resolve(
         || virtual_machines.iter().any(|vm| vm.nic.public_address.is_some())
         || gateways.iter().any(|gateway| gateway.default_site.is_some());
     if !reaches {
-        return WaysOut { nat_gateways, azure_firewalls, internet: None };
+        return WaysOut {
+            nat_gateways,
+            azure_firewalls,
+            unassociated_addresses: unassociated,
+            internet: None,
+        };
     }
     for site in sites.iter_mut().filter(|site| site.public_address.is_none()) {
         let owner = format!("the site `{}`", site.name);
@@ -70,7 +78,7 @@ pub(super) fn resolve(
         let given = addresses.give(&site_key(&site.name), &owner, OF_SITES, at, problems);
         site.public_address = given.map(|given| given.address);
     }
-    WaysOut { nat_gateways, azure_firewalls, internet: Some(internet) }
+    WaysOut { nat_gateways, azure_firewalls, unassociated_addresses: unassociated, internet: Some(internet) }
 }
 
 fn written_for_sites(

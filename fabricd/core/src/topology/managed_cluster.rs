@@ -3,10 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
-    ManagedCluster, NetworkPlugin, Outbound, SubnetIndex, VirtualNetwork,
+    HttpProxyConfig, ManagedCluster, NetworkPlugin, Outbound, SubnetIndex, VirtualNetwork,
     address_book::AddressBook,
     address_range::{overlap, refused_by_aks},
     agent_pool::{Draft, Surroundings},
+    http_proxy,
     network_profile::{self, Network},
     node::Nodes,
     standing::Course,
@@ -31,6 +32,7 @@ pub(super) struct Drafted<'a> {
     pub cluster: &'a spec::ManagedCluster,
     pub kubernetes_version: String,
     pub network: Network,
+    pub http_proxy: Option<HttpProxyConfig>,
     pub drafts: Vec<Draft<'a>>,
     /// False if a mistake keeps nodes from being made.
     pub complete: bool,
@@ -98,11 +100,22 @@ impl<'a> Clusters<'a> {
         let drafts = self.pools(cluster, &surroundings, at, problems);
         self.claim_subnets(cluster, plugin, &drafts, networks, problems);
         check_networks(&network, &drafts, networks, at, problems);
+        let surroundings = http_proxy::Surroundings {
+            lab: self.lab,
+            cluster: &cluster.name,
+            network: &network,
+            networks,
+            drafts: &drafts,
+            managed_subnet,
+        };
+        let config = cluster.http_proxy_config.as_ref();
+        let http_proxy =
+            config.map(|config| surroundings.resolve(config, at.key("httpProxyConfig"), problems));
         let mut complete =
             drafts.iter().all(|draft| draft.subnet.is_some()) && !at.key("agentPoolProfiles").has_lost_any();
         complete &=
             plugin != NetworkPlugin::PodSubnet || drafts.iter().all(|draft| draft.pod_subnet.is_some());
-        Drafted { index, cluster, kubernetes_version, network, drafts, complete, at }
+        Drafted { index, cluster, kubernetes_version, network, http_proxy, drafts, complete, at }
     }
 
     fn pools(
@@ -182,7 +195,7 @@ impl Drafted<'_> {
         book: &mut AddressBook,
         problems: &mut Vec<Problem>,
     ) -> Unpopulated {
-        let Self { index, cluster, kubernetes_version, network, drafts, mut complete, .. } = self;
+        let Self { index, cluster, kubernetes_version, network, http_proxy, drafts, mut complete, .. } = self;
         let wanted: u64 = drafts.iter().map(|draft| u64::from(draft.count)).sum();
         let nodes =
             Nodes { cluster: index, network: &network, networks, course, version: &kubernetes_version };
@@ -198,6 +211,7 @@ impl Drafted<'_> {
             dns_service_ip: network.dns_service_ip,
             non_masquerade_cidrs: vec![],
             outbound: Outbound::NOTHING,
+            http_proxy,
             agent_pools,
             nodes,
             pods: vec![],

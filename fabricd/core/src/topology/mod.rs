@@ -15,6 +15,7 @@ mod egress;
 mod firewall_rules;
 mod gateway;
 mod ground;
+mod http_proxy;
 mod internet;
 mod ip_masq_agent;
 mod managed_cluster;
@@ -60,7 +61,7 @@ pub use self::{
     public_address::PublicAddress,
     resolve::{AZURE_VMS_MAX, resolve},
     standing::{Rollout, Standing},
-    way_out::WayOut,
+    way_out::{Departure, WayOut},
 };
 pub use crate::spec::lab::GatewayType;
 use crate::{
@@ -88,6 +89,8 @@ pub struct Topology {
     pub managed_clusters: Vec<ManagedCluster>,
     /// NAT gateways, those that AKS makes included.
     pub nat_gateways: Vec<NatGateway>,
+    /// Public IP addresses of the file that nothing has.
+    pub unassociated_addresses: Vec<PublicAddress>,
     /// Azure Firewalls.
     pub azure_firewalls: Vec<AzureFirewall>,
     /// What there is beyond Azure; `None` if nothing of the lab has a way there.
@@ -240,6 +243,15 @@ pub struct VirtualMachine {
     pub nic: NetworkInterface,
     /// Whether its kernel passes packets on (`net.ipv4.ip_forward`).
     pub ip_forward: bool,
+    /// What makes it an HTTP proxy, if it is one.
+    pub http_proxy: Option<HttpProxyServer>,
+}
+
+/// An HTTP proxy that runs on a VM.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HttpProxyServer {
+    /// The TCP port that it listens on, not 0.
+    pub port: u16,
 }
 
 /// How pods are connected.
@@ -276,6 +288,8 @@ pub struct ManagedCluster {
     pub non_masquerade_cidrs: Vec<Ipv4Net>,
     /// How it leaves for the internet.
     pub outbound: Outbound,
+    /// The HTTP proxy of its nodes and pods, if it has one.
+    pub http_proxy: Option<HttpProxyConfig>,
     /// Its node pools.
     pub agent_pools: Vec<AgentPool>,
     /// All nodes of all pools, in the order in which AKS makes them.
@@ -286,6 +300,21 @@ pub struct ManagedCluster {
     pub deployments: Vec<Deployment>,
     /// Kubernetes namespaces: the four of every cluster and those of the file, sorted.
     pub namespaces: Vec<String>,
+}
+
+/// The HTTP proxy of a cluster. Nothing in it would break an environment variable.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HttpProxyConfig {
+    /// The URL of the proxy for HTTP.
+    pub http_proxy: Option<String>,
+    /// The URL of the proxy for HTTPS.
+    pub https_proxy: Option<String>,
+    /// As written.
+    pub no_proxy: Vec<String>,
+    /// What is reached without the proxy: what AKS adds, and `no_proxy`.
+    pub effective_no_proxy: Vec<String>,
+    /// A CA certificate, as written.
+    pub trusted_ca: Option<String>,
 }
 
 /// A node pool.

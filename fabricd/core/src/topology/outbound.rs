@@ -36,6 +36,8 @@ impl Outbound {
 pub struct LoadBalancer {
     /// At least one.
     pub frontends: Vec<PublicAddress>,
+    /// Whether AKS made the frontends' addresses (`managedOutboundIPs`).
+    pub managed_addresses: bool,
     /// As written: 0 for automatic.
     pub allocated_outbound_ports: u32,
     /// SNAT ports of each node.
@@ -143,6 +145,7 @@ impl Egress<'_, '_> {
         let idle_timeout_minutes = idle_timeout(written.idle_timeout_in_minutes, 30, at, problems);
         (!frontends.is_empty()).then_some(LoadBalancer {
             frontends,
+            managed_addresses: written.outbound_ips.is_none(),
             allocated_outbound_ports,
             ports,
             idle_timeout_minutes,

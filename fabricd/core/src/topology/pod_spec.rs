@@ -2,12 +2,15 @@
 
 use std::collections::BTreeSet;
 
-use k8s_openapi::api::core::v1::PodSpec;
+use k8s_openapi::api::core::v1::{EnvVar, PodSpec};
 
 use crate::{
     name::check_label,
-    spec::{problem::Problem, tree::At},
+    spec::{problem::Problem, suggest::quoted, tree::At},
 };
+
+/// Bytes of a container's variables. Kubernetes has no such limit; the kernel takes 128 KiB for each.
+const ENVIRONMENT_MAX: usize = 64 * 1024;
 
 /// Checks a pod's spec; `at` is where it is.
 pub(super) fn check(spec: Option<&PodSpec>, at: At<'_>, problems: &mut Vec<Problem>) {
@@ -38,6 +41,7 @@ pub(super) fn check(spec: Option<&PodSpec>, at: At<'_>, problems: &mut Vec<Probl
         if container.image.as_deref().is_none_or(str::is_empty) {
             problems.push(Problem::new(at.key("image").span(), "a container needs an `image`"));
         }
+        check_environment(container.env.as_deref().unwrap_or_default(), at.key("env"), problems);
     }
     let later = [
         ("affinity", spec.affinity.is_some(), "`nodeSelector` or `nodeName`"),
@@ -50,5 +54,28 @@ pub(super) fn check(spec: Option<&PodSpec>, at: At<'_>, problems: &mut Vec<Probl
     for (key, _, instead) in later.into_iter().filter(|(_, used, _)| *used) {
         let message = format!("`{key}` is not built yet");
         problems.push(Problem::new(at.key(key).span(), message).help(format!("use {instead}")));
+    }
+}
+
+/// Kubernetes takes printable ASCII without `=` (`IsRelaxedEnvVarName`, since 1.32), no program a zero byte.
+fn check_environment(variables: &[EnvVar], at: At<'_>, problems: &mut Vec<Problem>) {
+    let mut bytes = 0;
+    for (index, variable) in variables.iter().enumerate() {
+        let at = at.item(index);
+        let printable = |byte: u8| (b' '..=b'~').contains(&byte) && byte != b'=';
+        if variable.name.is_empty() || !variable.name.bytes().all(printable) {
+            let message = format!("{} cannot be the name of a variable", quoted(&variable.name));
+            let help = "use letters, digits, `_`, `-` and `.`";
+            problems.push(Problem::new(at.key("name").span(), message).help(help));
+        }
+        let value = variable.value.as_deref().unwrap_or_default();
+        if value.contains('\0') {
+            problems.push(Problem::new(at.key("value").span(), "a variable cannot hold a zero byte"));
+        }
+        bytes += variable.name.len() + value.len();
+    }
+    if bytes > ENVIRONMENT_MAX {
+        let message = format!("the variables of a container have more than {} KiB", ENVIRONMENT_MAX / 1024);
+        problems.push(Problem::new(at.span(), message));
     }
 }

@@ -98,6 +98,16 @@ impl<'a> PublicAddresses<'a> {
         Some(PublicAddress { name: name.to_owned(), address: *address })
     }
 
+    /// Those of the file that nobody has claimed, in its order.
+    pub fn unclaimed(&self) -> Vec<PublicAddress> {
+        let all = self.spec.lab.value.public_ip_addresses.iter();
+        let unclaimed = all.filter_map(|it| match self.named.get(it.name.as_str()) {
+            Some((address, None)) => Some(PublicAddress { name: it.name.clone(), address: *address }),
+            _ => None,
+        });
+        unclaimed.collect()
+    }
+
     /// An address of `range` that nobody has, or the one that `name` has in the running lab.
     pub fn give(
         &mut self,

@@ -101,7 +101,7 @@ fn try_resolve(
         sites: &mut sites,
         firewalls: &firewalls,
     };
-    let egress::WaysOut { nat_gateways, azure_firewalls, internet } =
+    let egress::WaysOut { nat_gateways, azure_firewalls, unassociated_addresses, internet } =
         egress::resolve(spec, standing, lab_of_egress, problems);
     let balancers =
         managed_clusters.iter().filter(|cluster| cluster.outbound.load_balancer.is_some()).count();
@@ -120,6 +120,7 @@ fn try_resolve(
         virtual_machines,
         managed_clusters,
         nat_gateways,
+        unassociated_addresses,
         azure_firewalls,
         internet,
     };

@@ -88,7 +88,8 @@ impl Standing {
         for vm in &topology.virtual_machines {
             standing.virtual_machines.insert(vm.name.clone(), vm.nic.private_ip_address);
         }
-        let public = topology.public_addresses().map(|public| (public.name.clone(), public.address));
+        let public = topology.public_addresses().chain(&topology.unassociated_addresses);
+        let public = public.map(|public| (public.name.clone(), public.address));
         standing.public_ip_addresses = public.collect();
         for site in &topology.on_premises {
             let named = site.public_address.map(|address| (site_key(&site.name), address));

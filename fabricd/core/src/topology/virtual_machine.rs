@@ -6,9 +6,9 @@ use std::{
 };
 
 use super::{
-    NetworkInterface, Standing, SubnetIndex, VirtualMachine, VirtualNetwork,
+    HttpProxyServer, NetworkInterface, Standing, SubnetIndex, VirtualMachine, VirtualNetwork,
     address_book::{AddressBook, Refusal, usable},
-    resource_name,
+    http_proxy, resource_name,
     unique::Names,
     virtual_network::find_subnet,
 };
@@ -22,6 +22,7 @@ pub(super) struct Draft<'a> {
     pub address: Option<Ipv4Addr>,
     enable_ip_forwarding: bool,
     ip_forward: bool,
+    http_proxy: Option<HttpProxyServer>,
 }
 
 /// The only parameter of a VM's kernel that a lab file can set.
@@ -71,6 +72,10 @@ pub(super) fn draft<'a>(
             address,
             enable_ip_forwarding: vm.enable_ip_forwarding,
             ip_forward: ip_forward(&vm.sysctls, at.key("sysctls"), problems),
+            http_proxy: vm
+                .http_proxy
+                .as_ref()
+                .map(|config| http_proxy::server(config, at.key("httpProxy"), problems)),
         });
     }
     drafts
@@ -104,7 +109,7 @@ pub(super) fn settle(
     problems: &mut Vec<Problem>,
 ) -> Vec<VirtualMachine> {
     let mut vms = vec![];
-    for Draft { name, at, subnet, address, enable_ip_forwarding, ip_forward } in drafts {
+    for Draft { name, at, subnet, address, enable_ip_forwarding, ip_forward, http_proxy } in drafts {
         if is_node(&name) {
             let message = format!("an AKS node called `{name}` exists already");
             problems.push(Problem::new(at.key("name").span(), message).help("give the VM another name"));
@@ -135,6 +140,7 @@ pub(super) fn settle(
                 public_address: None,
             },
             ip_forward,
+            http_proxy,
         });
     }
     vms

@@ -2,7 +2,7 @@
 
 use std::net::Ipv4Addr;
 
-use super::{ManagedCluster, NetworkInterface, SubnetIndex, Topology};
+use super::{ManagedCluster, NetworkInterface, PublicAddress, SubnetIndex, Topology, UserNextHop};
 use crate::place::Place;
 
 /// What a packet of a NIC goes by whose effective route is Internet.
@@ -16,7 +16,63 @@ pub enum WayOut {
     LoadBalancer(usize),
 }
 
+/// How packets to the internet leave a NIC: by what its route for everything says, and if that is Internet by its
+/// way out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Departure {
+    /// The route is Internet, and this takes the packets.
+    WayOut(WayOut),
+    /// The route is to an appliance with this address.
+    VirtualAppliance(Ipv4Addr),
+    /// The route is to the VNet's gateway.
+    VirtualNetworkGateway,
+    /// Not at all: nothing takes them, or the route is to nowhere.
+    Nowhere,
+}
+
 impl Topology {
+    /// How packets to the internet leave the NIC of `vm`, from its own address in `subnet` or from pods behind it
+    /// that are in `subnet`. Routes for a part of the internet only are not looked at.
+    pub fn departure(&self, vm: &Place, nic: &NetworkInterface, subnet: SubnetIndex) -> Departure {
+        let table = self.subnet(subnet).route_table.map(|table| &self.route_tables[table]);
+        let everything = table.and_then(|table| {
+            table
+                .routes
+                .iter()
+                .find(|route| route.address_prefix.prefix_len() == 0)
+                .map(|route| route.next_hop)
+        });
+        match everything {
+            None | Some(UserNextHop::Internet) => {
+                self.way_out(vm, nic, subnet).map_or(Departure::Nowhere, Departure::WayOut)
+            }
+            Some(UserNextHop::VirtualAppliance(address)) => Departure::VirtualAppliance(address),
+            Some(UserNextHop::VirtualNetworkGateway) => Departure::VirtualNetworkGateway,
+            Some(UserNextHop::VnetLocal | UserNextHop::None) => Departure::Nowhere,
+        }
+    }
+
+    /// What a way out is called, such as `natGateway/natgw`, and the addresses that it gives to packets.
+    pub fn name_of_way_out(&self, way_out: WayOut) -> (String, Vec<Ipv4Addr>) {
+        let all = |addresses: &[PublicAddress]| addresses.iter().map(|it| it.address).collect();
+        match way_out {
+            WayOut::NatGateway(number) => {
+                let gateway = &self.nat_gateways[number];
+                (format!("natGateway/{}", gateway.name), all(&gateway.public_addresses))
+            }
+            WayOut::PublicAddress(address) => {
+                let public = self.public_addresses().find(|it| it.address == address);
+                let name = public.map_or("", |public| public.name.as_str());
+                (format!("publicIPAddress/{name}"), vec![address])
+            }
+            WayOut::LoadBalancer(number) => {
+                let cluster = &self.managed_clusters[number];
+                let frontends = cluster.outbound.load_balancer.iter().flat_map(|it| &it.frontends);
+                (format!("loadBalancer/{}", cluster.name), frontends.map(|it| it.address).collect())
+            }
+        }
+    }
+
     /// The way out of the NIC of `vm`, for packets from its own address in `subnet`, or from pods behind it
     /// that are in `subnet`: NAT gateway before instance address before load balancer (aks-facts 4.2).
     ///

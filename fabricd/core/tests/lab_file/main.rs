@@ -2,6 +2,7 @@
 
 mod address_plan;
 mod diagnostics;
+mod http_proxy;
 mod kubenet;
 mod network_plugins;
 mod pictures;

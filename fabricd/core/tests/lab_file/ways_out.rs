@@ -107,3 +107,23 @@ fn without_a_way_out_there_is_no_internet() {
     assert!(topology(&lab(1, ", outboundType: none")).internet.is_none());
     assert_eq!(topology(&lab(1, "")).internet.unwrap().servers.len(), 2);
 }
+
+/// As in Azure, where it is given when it is made, and not when something gets it.
+#[test]
+fn an_address_that_nothing_has_is_there_and_stays() {
+    let text = |names: &str| {
+        format!(
+            "apiVersion: fabric/v1\nkind: Lab\nmetadata: {{name: l}}\npublicIPAddresses: [{names}]\n{TWO_NODES}"
+        )
+    };
+    let before = topology(&text("{name: a}, {name: b}"));
+    let idle = |topology: &Topology| {
+        let all = topology.unassociated_addresses.iter();
+        all.map(|it| format!("{} {}", it.name, it.address)).collect::<Vec<_>>()
+    };
+    assert_eq!(idle(&before), ["a 198.51.100.1", "b 198.51.100.2"]);
+    let after = again(&text("{name: c}, {name: b}"), &before).unwrap();
+    assert_eq!(idle(&after), ["c 198.51.100.4", "b 198.51.100.2"]);
+}
+
+const TWO_NODES: &str = "managedClusters: [{name: aks, agentPoolProfiles: [{name: one, count: 2}]}]\n";

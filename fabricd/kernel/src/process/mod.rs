@@ -5,6 +5,7 @@
 //! command, or stays as its keeper.
 
 mod files;
+mod listening;
 mod shim;
 mod user_change;
 
@@ -16,10 +17,12 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
+pub use listening::listens;
+
 use crate::programs;
 
 /// What to run, where, and how the world looks to it.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Entry {
     /// The file of the place's namespace.
     pub netns: PathBuf,
@@ -44,6 +47,10 @@ pub struct Entry {
 /// The argument that makes the program a shim.
 const ENTER: &str = "__enter";
 
+/// Bytes of one argument: the kernel takes 128 KiB for each (`MAX_ARG_STRLEN`), and the hosts file of 1,000
+/// nodes has that already.
+const ARGUMENT_MAX: usize = 100 * 1024;
+
 /// Becomes a shim if that is what the program was started for, and then never returns.
 ///
 /// To be called first of all in `main`, while there is one thread. The exit code is the command's, 128
@@ -54,8 +61,8 @@ pub fn run_if_asked() {
     if arguments.next().as_deref() != Some(ENTER) {
         return;
     }
-    let entry = arguments.next().and_then(|json| serde_json::from_str(&json).ok());
     let parent = arguments.next().and_then(|number| number.parse().ok());
+    let entry = serde_json::from_str(&arguments.collect::<String>()).ok();
     let (Some(entry), Some(parent)) = (entry, parent) else {
         eprintln!("fabric: `{ENTER}` is for fabricd's own use");
         process::exit(shim::CANNOT_ENTER);
@@ -71,7 +78,7 @@ pub fn run_if_asked() {
 pub fn command(entry: &Entry) -> Command {
     let json = serde_json::to_string(entry).expect("strings and booleans can be written as JSON");
     let mut command = Command::new("/proc/self/exe");
-    command.arg(ENTER).arg(json).arg(process::id().to_string());
+    command.arg(ENTER).arg(process::id().to_string()).args(pieces(&json));
     command.env_clear().env("PATH", programs::path()).env("HOME", "/root");
     for name in ["TERM", "LANG"] {
         if let Some(value) = env::var_os(name) {
@@ -79,4 +86,22 @@ pub fn command(entry: &Entry) -> Command {
         }
     }
     command
+}
+
+/// Whether the program `name` is in one of the directories that [`command`] looks in.
+pub fn is_installed(name: &str) -> bool {
+    programs::find(name).is_some()
+}
+
+/// `text` in pieces of at most [`ARGUMENT_MAX`] bytes.
+fn pieces(mut text: &str) -> Vec<&str> {
+    let mut pieces = vec![];
+    while text.len() > ARGUMENT_MAX {
+        let end = (0..=ARGUMENT_MAX).rev().find(|end| text.is_char_boundary(*end)).unwrap_or_default();
+        let (piece, rest) = text.split_at(end);
+        pieces.push(piece);
+        text = rest;
+    }
+    pieces.push(text);
+    pieces
 }

@@ -9,7 +9,7 @@ use std::{
 
 use fabric_core::{
     conntrack::{Connection, Ends, Protocol, Status, TcpState},
-    kernel::Kernel,
+    kernel::{CountedElement, Kernel, RuleSet},
     object::{Address, LinkRef, Object, Program, Ruleset, Up},
     place::Place,
 };
@@ -17,13 +17,13 @@ use fabric_kernel::{NETNS_DIR, socket::in_place};
 
 use crate::lab::{Lab, draw, eth0, kernel, node, pod, veth};
 
-crate::tests!(a_translated_connection, an_unanswered_one_and_a_ping, tables_that_are_empty);
+crate::tests!(a_translated_connection, an_unanswered_one_and_a_ping, tables_that_are_empty, sets_that_count);
 
 const NODE: Ipv4Addr = Ipv4Addr::new(10, 244, 0, 1);
 const POD: Ipv4Addr = Ipv4Addr::new(10, 244, 0, 15);
 
 /// A node that gives what comes for port 80 to port 8080, and drops what comes for port 9.
-const RULES: &str = "table ip fabric\ndelete table ip fabric\ntable ip fabric {\n  chain pre { type nat hook prerouting priority -100; tcp dport 80 dnat to 10.244.0.1:8080 comment \"web\"\n  }\n  chain in { type filter hook input priority 0; udp dport 9 drop\n  }\n}\n";
+const RULES: &str = "table ip fabric\ndelete table ip fabric\ntable ip fabric {\n  chain pre { type nat hook prerouting priority -100; tcp dport 80 dnat to 10.244.0.1:8080 comment \"web\"\n  }\n  set lost { type ipv4_addr . inet_service; flags dynamic; size 9; counter\n  }\n  chain in { type filter hook input priority 0; udp dport 9 update @lost { ip saddr . th dport } drop\n  }\n}\n";
 
 fn lab() -> Lab {
     let mut lab = Lab::new();
@@ -118,4 +118,22 @@ fn tables_that_are_empty() {
     let absent = Place::VirtualMachine { name: "absent".into() };
     let error = kernel().connections(&lab.name, &absent).unwrap_err();
     assert_eq!(error.to_string(), "cannot read the connections of vm/absent");
+}
+
+fn sets_that_count() {
+    let lab = lab();
+    let set = |name| RuleSet { family: "ip", table: "fabric", name };
+    let elements = |set| kernel().counted_elements(&lab.name, &node(), set).unwrap();
+    assert_eq!(elements(set("lost")), Some(vec![]));
+    let socket = inside(&lab, &pod(), || UdpSocket::bind((POD, 7000)));
+    for _ in 0..3 {
+        socket.send_to(b"?", (NODE, 9)).unwrap();
+    }
+    let key = vec!["10.244.0.15".to_owned(), "9".to_owned()];
+    assert_eq!(elements(set("lost")), Some(vec![CountedElement { key, packets: 3 }]));
+    assert_eq!(elements(set("found")), None);
+    assert_eq!(kernel().counted_elements(&lab.name, &pod(), set("lost")).unwrap(), None, "no such table");
+    let absent = Place::VirtualMachine { name: "absent".into() };
+    let error = kernel().counted_elements(&lab.name, &absent, set("lost")).unwrap_err();
+    assert_eq!(error.to_string(), "cannot read the rules' set lost of vm/absent");
 }

@@ -6,7 +6,7 @@ crate::tests!(this_machine_is_well);
 
 fn this_machine_is_well() {
     let checks = examine(Some(16384));
-    let optional = ["traceroute", "ipset", "open files", "netem"];
+    let optional = ["traceroute", "curl", "ipset", "open files", "netem"];
     for check in &checks {
         let well = check.result == CheckResult::Ok || optional.contains(&check.name);
         assert!(well, "{check:?}");

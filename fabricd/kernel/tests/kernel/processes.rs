@@ -1,15 +1,19 @@
 //! Commands inside a place.
 
 use std::{
+    fs::File,
     io::{BufRead, BufReader, Read, Write},
+    net::TcpListener,
     os::fd::AsFd,
+    path::Path,
     process::{Command, Output, Stdio},
 };
 
 use fabric_core::object::{Object, Sysctl};
-use fabric_kernel::process::{Entry, command};
+use fabric_kernel::process::{Entry, command, listens};
 use nix::{
     pty::openpty,
+    sched::{CloneFlags, setns},
     sys::signal::{Signal, kill},
     unistd::Pid,
 };
@@ -26,6 +30,8 @@ crate::tests!(
     a_killed_shim_takes_all,
     a_terminal,
     environment,
+    much_to_say,
+    a_port_that_is_served,
     without_a_place,
     many_at_once
 );
@@ -217,6 +223,32 @@ fn environment() {
     assert!(text.contains("POD_IP=10.244.0.15\n") && text.contains("HOME=/root\n"), "{text}");
     assert!(text.contains("/usr/sbin"), "{text}");
     assert!(names.iter().all(|name| ["PATH", "HOME", "TERM", "LANG", "POD_IP"].contains(name)), "{text}");
+}
+
+/// More than the kernel takes as one argument, cut in the middle of characters.
+fn much_to_say() {
+    let lab = lab();
+    let mut entry = entry(&lab, true, &["sh", "-c", "wc -c < /etc/hosts; printf %s \"$TEXT\" | tail -c 5"]);
+    entry.files = vec![("/etc/hosts".into(), "€ä\n".repeat(60_000))];
+    entry.environment = vec![("TEXT".into(), format!("{}end", "ö".repeat(30_000)))];
+    assert_eq!(text(&entry), format!("{}\nöend", 6 * 60_000));
+}
+
+fn a_port_that_is_served() {
+    let lab = lab();
+    let netns = entry(&lab, true, &["true"]).netns;
+    assert!(!listens(&netns, 3128).unwrap());
+    let inside = netns.clone();
+    let server = move || {
+        setns(File::open(inside).unwrap(), CloneFlags::CLONE_NEWNET).unwrap();
+        TcpListener::bind("0.0.0.0:3128").unwrap()
+    };
+    let server = std::thread::spawn(server).join().unwrap();
+    assert!(listens(&netns, 3128).unwrap());
+    assert!(!listens(&netns, 3129).unwrap());
+    drop(server);
+    assert!(!listens(&netns, 3128).unwrap());
+    assert!(listens(Path::new("/nowhere"), 3128).is_err());
 }
 
 fn without_a_place() {

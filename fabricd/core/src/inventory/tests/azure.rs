@@ -148,7 +148,9 @@ fn clusters_look_as_in_az() {
       "name": "aks",
       "networkProfile": {
         "dnsServiceIp": "10.0.0.10",
+        "loadBalancerSku": "standard",
         "networkPlugin": "kubenet",
+        "outboundType": "none",
         "podCidr": "10.244.0.0/16",
         "podCidrs": [
           "10.244.0.0/16"

@@ -62,6 +62,7 @@ pub fn topology() -> Topology {
         dns_service_ip: Ipv4Addr::new(10, 0, 0, 10),
         non_masquerade_cidrs: vec![],
         outbound: Outbound::NOTHING,
+        http_proxy: None,
         agent_pools: vec![AgentPool {
             name: "nodepool1".into(),
             scale_set: "aks-nodepool1-11743156-vmss".into(),
@@ -134,9 +135,11 @@ pub fn topology() -> Topology {
             name: "device".into(),
             nic: nic([10, 224, 1, 2], false),
             ip_forward: false,
+            http_proxy: None,
         }],
         managed_clusters: vec![cluster],
         nat_gateways: vec![],
+        unassociated_addresses: vec![],
         azure_firewalls: vec![],
         internet: None,
     }

@@ -7,6 +7,9 @@ fn nodes_and_pods_look_as_in_kubectl() {
       "apiVersion": "v1",
       "kind": "Node",
       "metadata": {
+        "annotations": {
+          "fabricd/outbound": "none"
+        },
         "labels": {
           "agentpool": "nodepool1",
           "kubernetes.azure.com/agentpool": "nodepool1",

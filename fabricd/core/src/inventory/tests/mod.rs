@@ -2,6 +2,7 @@
 
 mod azure;
 mod azure_firewall;
+mod egress;
 mod faults;
 mod fixture;
 mod kubernetes;

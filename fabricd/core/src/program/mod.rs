@@ -1,0 +1,31 @@
+//! Programs that run in a place as long as the lab does.
+//!
+//! Which there are follows from the topology; starting them, keeping them alive and what they print is the
+//! daemon's.
+
+mod tinyproxy;
+
+use crate::{fault::Faults, place::Place, topology::Topology};
+
+/// A program of a place.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Program {
+    /// Where it runs.
+    pub place: Place,
+    /// Unique in its place.
+    pub name: String,
+    /// The program, looked for in `PATH`, and its arguments. No shell reads them.
+    pub command: Vec<String>,
+    /// Absolute paths and what they hold for this program alone.
+    pub files: Vec<(String, String)>,
+    /// The TCP port that it serves; it is ready when something listens there. Without one it is ready at once.
+    pub port: Option<u16>,
+    /// The Debian package that has it, if a lab cannot be made without it.
+    pub package: Option<String>,
+}
+
+/// All programs of a lab with these faults, in the order of the file: a VM that is stopped runs none.
+pub fn programs(topology: &Topology, faults: &Faults) -> Vec<Program> {
+    let proxies = topology.virtual_machines.iter().filter_map(tinyproxy::of);
+    proxies.filter(|program| !faults.is_stopped(&program.place)).collect()
+}
