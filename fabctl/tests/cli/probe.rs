@@ -99,12 +99,12 @@ fn exec_streams_input_and_ends_as_the_command() {
 fn tcpdump_sends_flags_and_filter_apart() {
     let fake = Fake::start();
     insta::assert_snapshot!(run(&fake, "tcpdump -nnei cbr0 pod/a b:eth0 -c3 -- icmp or arp"), @r#"
-    TcpdumpStart { lab: "", namespace: "", places: ["pod/a:cbr0", "b:eth0"], arguments: ["-n", "-n", "-e", "-c", "3"], filter: "icmp or arp", format: Text }
+    TcpdumpStart { lab: "", namespace: "", places: ["pod/a:cbr0", "b:eth0"], arguments: ["-n", "-n", "-e", "-c", "3"], filter: "icmp or arp", format: Text, in_order: false }
     ! listening on eth0
     [0]
     "#);
     insta::assert_snapshot!(run(&fake, "tcpdump a -w -"), @r#"
-    TcpdumpStart { lab: "", namespace: "", places: ["a"], arguments: [], filter: "", format: Pcap }
+    TcpdumpStart { lab: "", namespace: "", places: ["a"], arguments: [], filter: "", format: Pcap, in_order: false }
     ! listening on eth0
     [0]
     "#);

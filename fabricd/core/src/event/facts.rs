@@ -1,5 +1,7 @@
 //! What can be told about each object of a lab: a list of facts, which are compared one by one.
 
+mod egress;
+
 use super::{Object, Reason};
 use crate::{
     inventory::Kind,
@@ -67,7 +69,9 @@ pub(super) fn of(topology: &Topology) -> Vec<Facts> {
         for subnet in &network.subnets {
             let table = subnet.route_table.map(|table| topology.route_tables[table].name.clone());
             let table = Fact { what: "route table", value: table, change: Change::Attachment };
-            let facts = vec![fact("address prefix", subnet.address_prefix), table];
+            let gateway = subnet.nat_gateway.map(|gateway| topology.nat_gateways[gateway].name.clone());
+            let gateway = Fact { what: "NAT gateway", value: gateway, change: Change::Attachment };
+            let facts = vec![fact("address prefix", subnet.address_prefix), table, gateway];
             tell(Kind::Subnets, format!("{}/{}", network.name, subnet.name), facts);
         }
         for peering in &network.peerings {
@@ -93,12 +97,14 @@ pub(super) fn of(topology: &Topology) -> Vec<Facts> {
             tell(Kind::Routes, format!("{}/{}", table.name, route.name), facts);
         }
     }
+    egress::of(topology, &mut tell);
     for gateway in &topology.virtual_network_gateways {
         let network = &topology.virtual_networks[gateway.subnet.virtual_network].name;
         let facts = vec![
             fact("type", format!("{:?}", gateway.gateway_type)),
             moving("VNet", network),
             fact("address", gateway.private_ip_address),
+            optional("default site", gateway.default_site.map(|site| &topology.on_premises[site].name)),
         ];
         tell(Kind::VirtualNetworkGateways, gateway.name.clone(), facts);
     }
@@ -120,6 +126,7 @@ pub(super) fn of(topology: &Topology) -> Vec<Facts> {
         let facts = vec![
             fact("address prefixes", list(&site.address_prefixes)),
             fact("gateway", &topology.virtual_network_gateways[site.gateway].name),
+            optional("public address", site.public_address),
         ];
         tell(Kind::OnPremises, site.name.clone(), facts);
         for machine in &site.machines {
@@ -129,6 +136,7 @@ pub(super) fn of(topology: &Topology) -> Vec<Facts> {
     }
     for vm in &topology.virtual_machines {
         let mut facts = nic(topology, &vm.nic);
+        facts.push(optional("public address", vm.nic.public_address.as_ref().map(|public| public.address)));
         facts.push(fact("enableIPForwarding", vm.nic.enable_ip_forwarding));
         facts.push(fact("net.ipv4.ip_forward", u8::from(vm.ip_forward)));
         facts.push(optional("httpProxy port", vm.http_proxy.map(|proxy| proxy.port)));
@@ -167,6 +175,7 @@ fn cluster(topology: &Topology, cluster: &ManagedCluster, all: &mut Vec<Facts>) 
         optional("podCidr", cluster.pod_cidr),
         fact("serviceCidr", cluster.service_cidr),
         fact("dnsServiceIP", cluster.dns_service_ip),
+        fact("outboundType", cluster.outbound.outbound_type),
         optional(
             "nonMasqueradeCIDRs",
             Some(list(&cluster.non_masquerade_cidrs)).filter(|cidrs| !cidrs.is_empty()),

@@ -182,6 +182,80 @@ fn thousands_of_one_kind_are_told_by_their_number() {
     assert!(events.iter().any(|event| event.message == "replicas 0 → 1000"));
 }
 
+fn ways_out(profile: &str, subnet: &str, rest: &str) -> String {
+    format!(
+        "{HEAD}virtualNetworks: [{{name: vnet, addressPrefixes: [10.1.0.0/16], subnets: [\
+         {{name: s, addressPrefix: 10.1.0.0/24{subnet}}}, {{name: GatewaySubnet, addressPrefix: 10.1.1.0/24}}]}}]\n\
+         managedClusters:\n- name: aks\n  networkProfile: {{networkPlugin: kubenet, {profile}}}\n  \
+         agentPoolProfiles: [{{name: a, count: 1, scaleSet: aks-a-1-vmss, vnetSubnet: vnet/s}}]\n{rest}"
+    )
+}
+
+#[test]
+fn ways_out_are_told_in_azures_words() {
+    let addresses = "publicIPAddresses: [{name: one}, {name: two}]\n";
+    let balanced = ways_out(
+        "loadBalancerProfile: {outboundIPs: {publicIPs: [one]}}",
+        "",
+        &format!("{addresses}virtualMachines: [{{name: vm, subnet: vnet/s, publicIPAddress: two}}]\n"),
+    );
+    let more = ways_out(
+        "loadBalancerProfile: {outboundIPs: {publicIPs: [one, two]}, allocatedOutboundPorts: 64, idleTimeoutInMinutes: 4}",
+        "",
+        &format!("{addresses}virtualMachines: [{{name: vm, subnet: vnet/s}}]\n"),
+    );
+    insta::assert_snapshot!(told(&balanced, &more), @"
+    publicipaddress/two Changed: associated with virtualMachine/vm → loadBalancer/aks
+    loadbalancer/aks/kubernetes Changed: public addresses 198.51.100.1 → 198.51.100.1, 198.51.100.2, SNAT ports of each node 1024 → 64, idle timeout in minutes 30 → 4
+    virtualmachine/vm Changed: public address 198.51.100.2 → none
+    ");
+    let gateway = "natGateways: [{name: natgw, publicIPAddresses: [one]}]\n";
+    let translated = ways_out(
+        "outboundType: userAssignedNATGateway",
+        ", natGateway: natgw",
+        &format!(
+            "{addresses}{gateway}virtualMachines: [{{name: vm, subnet: vnet/s, publicIPAddress: two}}]\n"
+        ),
+    );
+    insta::assert_snapshot!(told(&balanced, &translated), @"
+    loadbalancer/aks/kubernetes Removed: public addresses 198.51.100.1, SNAT ports of each node 1024, idle timeout in minutes 30
+    subnet/vnet/s Attached: NAT gateway natgw
+    publicipaddress/one Changed: associated with loadBalancer/aks → natGateway/natgw
+    natgateway/natgw Added: public addresses 198.51.100.1, idle timeout in minutes 4
+    managedcluster/aks Changed: outboundType loadBalancer → userAssignedNATGateway
+    ");
+    insta::assert_snapshot!(told(&translated, &balanced), @"
+    natgateway/natgw Removed: public addresses 198.51.100.1, idle timeout in minutes 4
+    subnet/vnet/s Detached: NAT gateway natgw
+    publicipaddress/one Changed: associated with natGateway/natgw → loadBalancer/aks
+    loadbalancer/aks/kubernetes Added: public addresses 198.51.100.1, SNAT ports of each node 1024, idle timeout in minutes 30
+    managedcluster/aks Changed: outboundType userAssignedNATGateway → loadBalancer
+    ");
+}
+
+#[test]
+fn gateways_sites_and_servers_are_told_with_their_ways_out() {
+    let rest = |server: &str, site: &str, public: &str| {
+        format!(
+            "internet: {{servers: [{{name: web, {server}}}]}}\n\
+             virtualNetworkGateways: [{{name: vpn, virtualNetwork: vnet{site}}}]\n\
+             onPremises: [{{name: dc, addressPrefixes: [10.9.0.0/24], virtualNetworkGateway: vpn{public}}}]\n"
+        )
+    };
+    let before = rest("ipAddress: 203.0.113.9", "", "");
+    let after = rest(
+        "ipAddress: 203.0.113.8, fqdns: [www.example.com]",
+        ", gatewayDefaultSite: dc",
+        ", publicIPAddress: 192.0.2.77",
+    );
+    let lab = |rest: &str| ways_out("outboundType: none", "", rest);
+    insta::assert_snapshot!(told(&lab(&before), &lab(&after)), @"
+    server/web Changed: address 203.0.113.9 → 203.0.113.8, fqdns none → www.example.com
+    virtualnetworkgateway/vpn Changed: default site none → dc
+    site/dc Changed: public address 192.0.2.1 → 192.0.2.77
+    ");
+}
+
 #[test]
 fn a_message_has_a_greatest_length() {
     let lab = LabName::new("x").unwrap();
