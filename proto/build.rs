@@ -5,7 +5,7 @@ use std::{env, error::Error, fs, path::PathBuf};
 use prost::Message;
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let files = ["connection", "daemon", "fault", "lab", "network", "probe"]
+    let files = ["connection", "daemon", "fault", "firewall", "lab", "network", "probe"]
         .map(|name| format!("fabric/v1/{name}.proto"));
     for file in &files {
         println!("cargo::rerun-if-changed={file}");

@@ -8,8 +8,8 @@ use crate::{
     exit,
     verb::{
         apply, compare, completion, connections, conntrack, daemon, delete, describe, diff, doctor,
-        effective_routes, events, exec, expect, get, graph, learn, link, logs, next_hop, node, nodes, ping,
-        plan, run, snat, tcpdump, validate, verify, version,
+        effective_routes, events, exec, expect, firewall, get, graph, learn, link, logs, next_hop, node,
+        nodes, ping, plan, run, snat, tcpdump, validate, verify, version,
     },
 };
 
@@ -91,6 +91,7 @@ enum Verb {
     Tcpdump(tcpdump::Tcpdump),
     Exec(exec::Exec),
     Logs(logs::Logs),
+    Firewall(firewall::Firewall),
     Link(link::Link),
     Node(node::Node),
     Expect(expect::Expect),
@@ -130,6 +131,7 @@ impl Cli {
             Verb::Tcpdump(verb) => verb.run(global).await,
             Verb::Exec(verb) => verb.run(global).await,
             Verb::Logs(verb) => verb.run(global).await,
+            Verb::Firewall(verb) => verb.run(global).await,
             Verb::Link(verb) => verb.run(global).await,
             Verb::Node(verb) => verb.run(global).await,
             Verb::Expect(verb) => verb.run(global).await,

@@ -5,8 +5,9 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use fabric_proto::v1::{
     connection_service_client::ConnectionServiceClient, daemon_service_client::DaemonServiceClient,
-    fault_service_client::FaultServiceClient, lab_service_client::LabServiceClient,
-    network_service_client::NetworkServiceClient, probe_service_client::ProbeServiceClient,
+    fault_service_client::FaultServiceClient, firewall_service_client::FirewallServiceClient,
+    lab_service_client::LabServiceClient, network_service_client::NetworkServiceClient,
+    probe_service_client::ProbeServiceClient,
 };
 use tonic::transport::{Channel, Endpoint};
 
@@ -107,6 +108,11 @@ impl Connection {
     /// Makes faults and lifts them.
     pub fn faults(&self) -> FaultServiceClient<Channel> {
         FaultServiceClient::new(self.channel.clone())
+    }
+
+    /// What firewalls do.
+    pub fn firewalls(&self) -> FirewallServiceClient<Channel> {
+        FirewallServiceClient::new(self.channel.clone())
     }
 
     /// Asks about the daemon itself.

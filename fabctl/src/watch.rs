@@ -28,6 +28,7 @@ impl Watch {
             arguments: vec![],
             filter: sight.filter.clone(),
             format: CaptureFormat::Pcap.into(),
+            in_order: false,
         };
         let capture = Capture::start(connection, start).await?;
         Ok(Self { capture, reader: Reader::default(), packets: 0 })

@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 pub mod events;
+pub mod flow_log;
 pub mod grpc;
 pub mod lab;
 pub mod ledger;

@@ -15,6 +15,7 @@ pub mod events;
 pub mod exec;
 pub mod expect;
 pub mod fault;
+pub mod firewall;
 pub mod get;
 pub mod graph;
 pub mod learn;

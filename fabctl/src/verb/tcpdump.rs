@@ -62,7 +62,8 @@ impl Tcpdump {
         let arguments = arguments::parse(&words).map_err(|error| Failure::usage(error.to_string()))?;
         let mut sink = Sink::choose(arguments.write.as_deref())?;
         let connection = connection::open(global).await?;
-        let start = start(global, arguments);
+        // With a command nobody looks before its end.
+        let start = start(global, arguments, command.is_some());
         if let Some(command) = command {
             return capture_while(&connection, start, &command, &mut sink, global.verbose > 0).await;
         }
@@ -141,7 +142,7 @@ async fn capture_while(
     Ok(0)
 }
 
-fn start(global: &Global, arguments: Arguments) -> TcpdumpStart {
+fn start(global: &Global, arguments: Arguments, in_order: bool) -> TcpdumpStart {
     let places = arguments.places_with_interface();
     let format = match (&arguments.write, places.len()) {
         (None, _) => CaptureFormat::Text,
@@ -155,6 +156,7 @@ fn start(global: &Global, arguments: Arguments) -> TcpdumpStart {
         arguments: arguments.flags_with_count(),
         filter: arguments.filter,
         format: format.into(),
+        in_order,
     }
 }
 

@@ -3,7 +3,10 @@
 
 use std::{
     collections::BTreeSet,
-    net::{Ipv4Addr, TcpListener, UdpSocket},
+    io,
+    net::{Ipv4Addr, TcpListener, TcpStream, UdpSocket},
+    os::fd::OwnedFd,
+    sync::Arc,
 };
 
 use crate::{
@@ -155,6 +158,20 @@ pub enum ListeningSocket {
     Stream(TcpListener),
     /// UDP.
     Datagram(UdpSocket),
+    /// TCP from clients, and the way to go on from there.
+    Between(TcpListener, Arc<dyn Door>),
+    /// What the place's rules log: `fabric_kernel::flow_log` reads it.
+    FlowLog(OwnedFd),
+}
+
+/// A way into a place for sockets that are opened later. It keeps the place's namespace alive.
+pub trait Door: std::fmt::Debug + Send + Sync {
+    /// A TCP socket of the place with the source address `from`, not connected, that does not block. Blocking for
+    /// some hundred microseconds.
+    ///
+    /// # Errors
+    /// If the place does not have that address, or there is no room for another socket.
+    fn stream(&self, from: Ipv4Addr) -> io::Result<TcpStream>;
 }
 
 /// A set of nftables rules.

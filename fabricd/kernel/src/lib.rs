@@ -11,6 +11,7 @@ pub mod clock;
 mod conntrack;
 pub mod doctor;
 mod execute;
+pub mod flow_log;
 pub mod isolation;
 mod linux;
 mod listener;

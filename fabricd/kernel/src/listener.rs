@@ -3,14 +3,16 @@
 use std::{
     collections::BTreeSet,
     io,
-    net::{IpAddr, Ipv4Addr, SocketAddr},
+    net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream},
     os::fd::AsRawFd,
     path::Path,
+    sync::Arc,
+    thread,
 };
 
 use fabric_core::{
-    kernel::{KernelError, Listening, ListeningSocket},
-    listener::Listener,
+    kernel::{Door, KernelError, Listening, ListeningSocket},
+    listener::{Listener, Protocol},
     name::LabName,
     place::Place,
 };
@@ -18,7 +20,7 @@ use nix::sys::socket::{
     AddressFamily, Backlog, SockFlag, SockType, SockaddrStorage, bind, listen, setsockopt, socket, sockopt,
 };
 
-use crate::{namespace::Namespace, socket::in_place};
+use crate::{flow_log, namespace::Namespace, socket::in_place};
 
 /// Connections that may wait to be taken, for each socket.
 const BACKLOG: i32 = 1024;
@@ -64,6 +66,9 @@ fn in_this_place(
 }
 
 fn open_here(listener: &Listener) -> io::Result<ListeningSocket> {
+    if listener.protocol == Protocol::FlowLog {
+        return Ok(ListeningSocket::FlowLog(flow_log::open(listener.port)?));
+    }
     let address = listener.address.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
     let family = if address.is_ipv4() { AddressFamily::Inet } else { AddressFamily::Inet6 };
     let datagram = listener.protocol.is_datagram();
@@ -80,5 +85,32 @@ fn open_here(listener: &Listener) -> io::Result<ListeningSocket> {
         return Ok(ListeningSocket::Datagram(socket.into()));
     }
     listen(&socket, Backlog::new(BACKLOG)?)?;
-    Ok(ListeningSocket::Stream(socket.into()))
+    match listener.protocol {
+        Protocol::ApplicationRules(_) => {
+            let door = Arc::new(DoorTo(Namespace::current()?));
+            Ok(ListeningSocket::Between(socket.into(), door))
+        }
+        _ => Ok(ListeningSocket::Stream(socket.into())),
+    }
+}
+
+/// The way into a namespace for sockets that are opened later.
+#[derive(Debug)]
+struct DoorTo(Namespace);
+
+impl Door for DoorTo {
+    fn stream(&self, from: Ipv4Addr) -> io::Result<TcpStream> {
+        thread::scope(|scope| {
+            let worker = thread::Builder::new().spawn_scoped(scope, || {
+                self.0.enter()?;
+                let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
+                let socket = socket(AddressFamily::Inet, SockType::Stream, flags, None)?;
+                // The port is chosen when it is known where to: then a port serves many connections.
+                setsockopt(&socket, sockopt::IpBindAddressNoPort, &true)?;
+                bind(socket.as_raw_fd(), &SockaddrStorage::from(SocketAddr::from((from, 0))))?;
+                Ok(socket.into())
+            })?;
+            worker.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+        })
+    }
 }

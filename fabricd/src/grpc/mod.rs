@@ -5,6 +5,7 @@ mod ask;
 mod connection_service;
 mod daemon_service;
 mod fault_service;
+mod firewall_service;
 mod incoming;
 mod lab_service;
 mod network_service;
@@ -17,8 +18,9 @@ use std::{path::PathBuf, sync::Arc};
 use fabric_core::kernel::Kernel;
 use fabric_proto::v1::{
     connection_service_server::ConnectionServiceServer, daemon_service_server::DaemonServiceServer,
-    fault_service_server::FaultServiceServer, lab_service_server::LabServiceServer,
-    network_service_server::NetworkServiceServer, probe_service_server::ProbeServiceServer,
+    fault_service_server::FaultServiceServer, firewall_service_server::FirewallServiceServer,
+    lab_service_server::LabServiceServer, network_service_server::NetworkServiceServer,
+    probe_service_server::ProbeServiceServer,
 };
 use tokio::sync::Notify;
 use tonic::transport::{Server, server::Router};
@@ -56,6 +58,7 @@ pub async fn router<K: Kernel>(
     health.set_serving::<NetworkServiceServer<network_service::NetworkApi<K>>>().await;
     health.set_serving::<ConnectionServiceServer<connection_service::ConnectionApi<K>>>().await;
     health.set_serving::<FaultServiceServer<fault_service::FaultApi<K>>>().await;
+    health.set_serving::<FirewallServiceServer<firewall_service::FirewallApi<K>>>().await;
     health.set_serving::<DaemonServiceServer<daemon_service::DaemonApi<K>>>().await;
     let reflection = tonic_reflection::server::Builder::configure()
         .register_encoded_file_descriptor_set(fabric_proto::FILE_DESCRIPTOR_SET)
@@ -72,6 +75,7 @@ pub async fn router<K: Kernel>(
         netns_dir: about.netns_dir.clone(),
     });
     let faults = FaultServiceServer::new(fault_service::FaultApi { registry: registry.clone() });
+    let firewalls = FirewallServiceServer::new(firewall_service::FirewallApi { registry: registry.clone() });
     let daemon = DaemonServiceServer::new(daemon_service::DaemonApi { registry, about, stop });
     Ok(Server::builder()
         .add_service(health_service)
@@ -81,5 +85,6 @@ pub async fn router<K: Kernel>(
         .add_service(network)
         .add_service(connections)
         .add_service(faults)
+        .add_service(firewalls)
         .add_service(daemon))
 }

@@ -145,7 +145,7 @@ impl<K: Kernel> ProbeService for ProbeApi<K> {
             v1::CaptureFormat::Pcap => Format::Pcap,
             v1::CaptureFormat::Pcapng => Format::Pcapng,
         };
-        let v1::TcpdumpStart { lab, namespace, places, arguments, filter, format: _ } = start;
+        let v1::TcpdumpStart { lab, namespace, places, arguments, filter, format: _, in_order } = start;
         check_arguments(&arguments)?;
         let lab = self.registry.select(&lab).map_err(|error| error.to_status())?;
         let places = places.into_iter().map(|text| {
@@ -159,7 +159,7 @@ impl<K: Kernel> ProbeService for ProbeApi<K> {
         });
         let places =
             places.collect::<Result<Vec<_>, target::TargetError>>().map_err(|error| error.to_status())?;
-        let request = CaptureRequest { places, arguments, filter, format };
+        let request = CaptureRequest { places, arguments, filter, format, in_order };
         let probe::Capture { events, signals } =
             probe::capture(&self.netns_dir, &lab, request).map_err(|error| error.to_status())?;
         tokio::spawn(forward(requests, signals, |request: v1::TcpdumpRequest| match request.message? {

@@ -7,6 +7,7 @@ use fabric_core::{
 use tonic::{Code, Status};
 
 use crate::{
+    flow_log,
     lab::{ChangeError, SelectError},
     probe::{CaptureError, connections::OpenError},
     program::LogError,
@@ -63,6 +64,16 @@ impl ToStatus for FaultError {
             Self::Loopback(..) | Self::NotAPair(_) | Self::Impairment(_) | Self::NotAMachine(_) => {
                 Code::InvalidArgument
             }
+        };
+        Status::new(code, self.to_string())
+    }
+}
+
+impl ToStatus for flow_log::SelectError {
+    fn to_status(&self) -> Status {
+        let code = match self {
+            Self::Several(_) => Code::InvalidArgument,
+            Self::None | Self::NotFound { .. } => Code::NotFound,
         };
         Status::new(code, self.to_string())
     }

@@ -20,6 +20,8 @@ use super::{
 
 /// How long a packet waits for an earlier one from another place.
 const WINDOW: Nanoseconds = 150_000_000;
+/// The same where nobody looks before the end.
+const WINDOW_IN_ORDER: Nanoseconds = 3_000_000_000;
 /// How long tcpdump may pause in the middle of a packet's text.
 const PAUSE: Duration = Duration::from_millis(20);
 const SIGINT: i32 = 2;
@@ -79,7 +81,7 @@ struct Gone;
 pub async fn merge(
     processes: Vec<Process>,
     labels: Vec<String>,
-    shape: Shape,
+    (shape, in_order): (Shape, bool),
     count: Option<u64>,
     events: mpsc::Sender<CaptureEvent>,
     mut signals: mpsc::Receiver<i32>,
@@ -109,7 +111,7 @@ pub async fn merge(
         }
         Shape::Pcapng => Writer::Pcapng(pcapng::Writer::new(sources.len())),
     };
-    let merger = Merger::new(sources.len(), WINDOW);
+    let merger = Merger::new(sources.len(), if in_order { WINDOW_IN_ORDER } else { WINDOW });
     let mut merge = Merge { sources, merger, writer, events, left: count, announced: false, exit_code: 0 };
     let mut open = true;
     loop {

@@ -28,6 +28,8 @@ pub struct CaptureRequest {
     pub filter: String,
     /// What comes out.
     pub format: Format,
+    /// Whether the order of time matters more than that a packet is shown at once.
+    pub in_order: bool,
 }
 
 /// One place to listen at.
@@ -97,7 +99,7 @@ pub enum CaptureError {
 /// # Errors
 /// If the request is refused or tcpdump cannot be started.
 pub fn capture(netns_dir: &Path, lab: &Lab, request: CaptureRequest) -> Result<Capture, CaptureError> {
-    let CaptureRequest { places, arguments, filter, format } = request;
+    let CaptureRequest { places, arguments, filter, format, in_order } = request;
     if !(1..=PLACES_MAX).contains(&places.len()) {
         return Err(CaptureError::Places);
     }
@@ -133,7 +135,7 @@ pub fn capture(netns_dir: &Path, lab: &Lab, request: CaptureRequest) -> Result<C
     let (signals, received) = mpsc::channel(4);
     match (shape, processes) {
         (Some(shape), processes) => {
-            tokio::spawn(several::merge(processes, labels, shape, flags.count, sender, received));
+            tokio::spawn(several::merge(processes, labels, (shape, in_order), flags.count, sender, received));
         }
         (None, mut processes) => {
             if let Some(process) = processes.pop() {

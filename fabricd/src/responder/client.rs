@@ -2,13 +2,13 @@
 
 use std::{
     io,
-    net::SocketAddr,
+    net::{Ipv4Addr, SocketAddr, SocketAddrV4},
     pin::Pin,
     task::{Context, Poll},
     time::Duration,
 };
 
-use nix::sys::socket::{setsockopt, sockopt};
+use nix::sys::socket::{getsockopt, setsockopt, sockopt};
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     net::TcpStream,
@@ -43,6 +43,18 @@ impl Client {
         setsockopt(&stream, sockopt::TcpUserTimeout, &milliseconds(IDLE))?;
         let server = stream.local_addr()?;
         Ok(Self { stream, address, server, is_shut_down: false })
+    }
+
+    /// The address that it was sent to before rules redirected it here.
+    ///
+    /// # Errors
+    /// If it was not redirected.
+    pub fn redirected_from(&self) -> io::Result<SocketAddrV4> {
+        let address = getsockopt(&self.stream, sockopt::OriginalDst)?;
+        Ok(SocketAddrV4::new(
+            Ipv4Addr::from(u32::from_be(address.sin_addr.s_addr)),
+            u16::from_be(address.sin_port),
+        ))
     }
 
     /// Waits until there is something to read, or the end.

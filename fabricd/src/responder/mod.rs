@@ -4,8 +4,11 @@
 //! owner says before each change which sockets may stay, and after it which there shall be. Both return when
 //! it is so; neither waits for a client.
 
+mod application_rules;
 mod client;
 mod echo;
+mod flow_log;
+mod greeting;
 mod http;
 mod room;
 mod server;
@@ -21,7 +24,7 @@ use std::{
 
 use fabric_core::{
     kernel::{Kernel, Listening, NamespaceId},
-    listener::Listener,
+    listener::{Listener, Protocol},
     name::LabName,
     place::Place,
 };
@@ -29,6 +32,7 @@ use tokio::{runtime::Handle, sync::oneshot};
 
 use self::room::Room;
 pub use self::room::{CONNECTIONS_MAX, LISTENER_CONNECTIONS_MAX};
+use crate::flow_log::FlowLogs;
 
 /// How long a connection is kept on which nothing moves: longer than any idle time-out of Azure, of which the
 /// longest is 120 minutes (aks-facts 4.3, 4.4), so that it is not the server who ends it.
@@ -38,6 +42,7 @@ const IDLE: Duration = Duration::from_secs(3 * 60 * 60);
 #[derive(Debug)]
 pub struct Responder {
     room: Arc<Room>,
+    logs: FlowLogs,
     labs: Mutex<BTreeMap<LabName, BTreeMap<Listener, Held>>>,
 }
 
@@ -54,7 +59,12 @@ struct Held {
 impl Responder {
     /// Nothing is answered yet. `files` is how many files the daemon may have open.
     pub fn new(files: u64) -> Self {
-        Self { room: Arc::new(Room::new(files)), labs: Mutex::default() }
+        Self { room: Arc::new(Room::new(files)), logs: FlowLogs::default(), labs: Mutex::default() }
+    }
+
+    /// What firewalls have decided.
+    pub fn logs(&self) -> &FlowLogs {
+        &self.logs
     }
 
     /// What is listened at for `lab`.
@@ -66,6 +76,8 @@ impl Responder {
     /// are closed: the places that they were in can then be removed.
     pub fn keep(&self, lab: &LabName, wanted: &BTreeSet<Listener>) {
         self.close_unless(lab, |listener, _| wanted.contains(listener));
+        let logs = wanted.iter().filter(|listener| listener.protocol == Protocol::FlowLog);
+        self.logs.keep(lab, &logs.map(|listener| listener.name.as_str()).collect());
     }
 
     /// Closes the sockets of `lab` whose place was removed or made anew by somebody else. Blocking as
@@ -104,7 +116,7 @@ impl Responder {
         for (listener, result) in missing.into_iter().zip(opened) {
             match result {
                 Ok(listening) => {
-                    let held = self.hold(&listener, listening);
+                    let held = self.hold(lab, &listener, listening);
                     of_lab.insert(listener, held);
                 }
                 Err(error) => tracing::warn!(%lab, %error, reason = %error.source, "nobody answers there"),
@@ -112,10 +124,12 @@ impl Responder {
         }
     }
 
-    fn hold(&self, listener: &Listener, Listening { socket, namespace }: Listening) -> Held {
+    fn hold(&self, lab: &LabName, listener: &Listener, Listening { socket, namespace }: Listening) -> Held {
         let (stop, stopped) = oneshot::channel();
         let (closing, closed) = oneshot::channel();
-        let serving = server::run(self.room.clone(), listener.clone(), socket, stopped);
+        let log = matches!(listener.protocol, Protocol::ApplicationRules(_) | Protocol::FlowLog)
+            .then(|| self.logs.of(lab, &listener.name));
+        let serving = server::run(self.room.clone(), listener.clone(), socket, log, stopped);
         Handle::current().spawn(async move {
             serving.await;
             drop(closing);

@@ -1,11 +1,6 @@
 //! One socket: who comes is taken, answered side by side, and all end together.
 
-use std::{
-    io,
-    net::{self, SocketAddr},
-    pin::Pin,
-    sync::Arc,
-};
+use std::{io, net::SocketAddr, pin::Pin, sync::Arc};
 
 use fabric_core::{
     kernel::ListeningSocket,
@@ -19,43 +14,64 @@ use tokio::{
 
 use super::{
     IDLE,
+    application_rules::Firewall,
     client::Client,
-    echo, http,
+    echo, flow_log, http,
     room::{Part, Room},
     tls::Certificate,
 };
+use crate::flow_log::FlowLog;
 
 /// Answers at `socket` until `stopped` ends. All of it is closed when this returns.
 pub async fn run(
     room: Arc<Room>,
     listener: Listener,
     socket: ListeningSocket,
+    log: Option<Arc<FlowLog>>,
     stopped: oneshot::Receiver<()>,
 ) {
-    let name = listener.to_string();
-    let served = match socket {
-        ListeningSocket::Stream(socket) => take(Clients::new(room, listener), socket, stopped).await,
-        ListeningSocket::Datagram(socket) => answer_datagrams(socket, stopped).await,
-    };
-    if let Err(error) = served {
-        tracing::warn!(listener = %name, %error, "nobody answers there");
+    let listener = Arc::new(listener);
+    if let Err(error) = serve(room, &listener, socket, log, stopped).await {
+        tracing::warn!(%listener, %error, "nobody answers there");
     }
 }
 
-async fn answer_datagrams(socket: net::UdpSocket, stopped: oneshot::Receiver<()>) -> io::Result<()> {
-    let socket = UdpSocket::from_std(socket)?;
-    tokio::select! {
-        _ = stopped => Ok(()),
-        failed = echo::datagrams(&socket) => failed,
-    }
-}
-
-async fn take(
-    clients: Clients,
-    socket: net::TcpListener,
-    mut stopped: oneshot::Receiver<()>,
+async fn serve(
+    room: Arc<Room>,
+    listener: &Arc<Listener>,
+    socket: ListeningSocket,
+    log: Option<Arc<FlowLog>>,
+    stopped: oneshot::Receiver<()>,
 ) -> io::Result<()> {
-    let socket = TcpListener::from_std(socket)?;
+    match socket {
+        ListeningSocket::Stream(socket) => {
+            let socket = TcpListener::from_std(socket)?;
+            take(Clients::new(room, listener.clone(), None), &socket, stopped).await;
+        }
+        ListeningSocket::Between(socket, door) => {
+            let socket = TcpListener::from_std(socket)?;
+            let firewall = Firewall::of(listener, door, log.unwrap_or_default());
+            take(Clients::new(room, listener.clone(), firewall.map(Arc::new)), &socket, stopped).await;
+        }
+        ListeningSocket::Datagram(socket) => {
+            let socket = UdpSocket::from_std(socket)?;
+            tokio::select! {
+                _ = stopped => {}
+                failed = echo::datagrams(&socket) => failed?,
+            }
+        }
+        ListeningSocket::FlowLog(socket) => {
+            let log = log.unwrap_or_default();
+            tokio::select! {
+                _ = stopped => {}
+                ended = flow_log::write_down(socket, &log) => ended?,
+            }
+        }
+    }
+    Ok(())
+}
+
+async fn take(clients: Clients, socket: &TcpListener, mut stopped: oneshot::Receiver<()>) {
     let mut connections = JoinSet::new();
     loop {
         tokio::select! {
@@ -68,12 +84,11 @@ async fn take(
                         connections.spawn(conversation);
                     }
                 }
-                Err(error) => clients.room.refuse_for(&error, &socket).await,
+                Err(error) => clients.room.refuse_for(&error, socket).await,
             }
         }
     }
     connections.shutdown().await;
-    Ok(())
 }
 
 /// What all clients of one socket share.
@@ -82,13 +97,14 @@ struct Clients {
     part: Part,
     listener: Arc<Listener>,
     certificate: Arc<Certificate>,
+    firewall: Option<Arc<Firewall>>,
 }
 
 type Conversation = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 impl Clients {
-    fn new(room: Arc<Room>, listener: Listener) -> Self {
-        Self { room, part: Part::default(), listener: Arc::new(listener), certificate: Arc::default() }
+    fn new(room: Arc<Room>, listener: Arc<Listener>, firewall: Option<Arc<Firewall>>) -> Self {
+        Self { room, part: Part::default(), listener, certificate: Arc::default(), firewall }
     }
 
     /// All that will be said with a client; nothing if there is no room for it.
@@ -96,14 +112,20 @@ impl Clients {
         let client = Client::new(stream, address).ok()?;
         // Dropped where there is none, it is reset.
         let taken = self.room.take(&self.part, &self.listener)?;
+        // Who is passed on has a connection on both sides.
+        let taken = match &self.firewall {
+            Some(_) => (taken, Some(self.room.take(&self.part, &self.listener)?)),
+            None => (taken, None),
+        };
+        let firewall = self.firewall.clone();
         let (listener, certificate) = (self.listener.clone(), self.certificate.clone());
         Some(Box::pin(async move {
-            let protocol = listener.protocol;
-            let result: io::Result<()> = match protocol {
-                Protocol::Http => http::plain(listener, client).await,
-                Protocol::Https => http::encrypted(listener, certificate, client).await,
+            let result: io::Result<()> = match (&listener.protocol, firewall) {
+                (Protocol::Http, _) => http::plain(listener, client).await,
+                (Protocol::Https, _) => http::encrypted(listener, certificate, client).await,
+                (Protocol::ApplicationRules(_), Some(firewall)) => firewall.inspect(client).await,
                 // No stream is one of datagrams.
-                Protocol::TcpEcho | Protocol::UdpEcho => echo::stream(client, IDLE).await,
+                _ => echo::stream(client, IDLE).await,
             };
             if let Err(error) = result {
                 tracing::debug!(client = %address, %error, "a client has gone");

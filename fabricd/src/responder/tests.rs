@@ -54,7 +54,7 @@ impl Running {
         };
         let (stop, stopped) = oneshot::channel();
         let room = Arc::new(Room::new(files));
-        let ended = tokio::spawn(server::run(room, listener, ListeningSocket::Stream(socket), stopped));
+        let ended = tokio::spawn(server::run(room, listener, ListeningSocket::Stream(socket), None, stopped));
         Self { address, stop, ended }
     }
 
@@ -213,7 +213,7 @@ async fn greeted(server: &Running) -> Option<TcpStream> {
 #[tokio::test]
 async fn a_stop_waits_for_nobody() {
     for protocol in [Protocol::Http, Protocol::Https, Protocol::TcpEcho] {
-        let server = Running::start(protocol, 1024);
+        let server = Running::start(protocol.clone(), 1024);
         let mut silent = server.connect().await;
         let mut half = server.connect().await;
         half.write_all(b"GET / HT").await.expect("it reads");

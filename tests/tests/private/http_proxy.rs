@@ -91,6 +91,11 @@ fn proxies(session: &Session) -> Vec<Process> {
     all.filter(|process| process.command.contains("tinyproxy-fabric.conf")).collect()
 }
 
+/// A process that has closed its files is there for a moment more.
+fn gone(processes: &[Process]) {
+    wait_until("they have gone", || !processes.iter().any(Process::is_alive));
+}
+
 const SERVED: (Option<i32>, &str) = (Some(0), "500 10.224.2.10");
 const REFUSED: (Option<i32>, &str) = (Some(7), "000 ");
 
@@ -178,12 +183,12 @@ fn a_proxy_changes_and_goes_with_its_lab() {
     itself.signal(Signal::SIGKILL);
     wait_until("it serves again", || curl(&session, "client", "http://10.1.2.3:4444/").1 == SERVED.1);
     assert!(session.ok(&["logs", "vm/proxy"]).contains("fabric: tinyproxy ended with exit code 137"));
-    wait_until("the old one has gone", || !first.iter().any(Process::is_alive));
+    gone(&first);
 
     // Another port, at once.
     let second = proxies(&session);
     apply(&session, &LAB.replace("httpProxy: {}", "httpProxy: {port: 8080}"));
-    assert!(!second.iter().any(Process::is_alive));
+    gone(&second);
     assert_eq!(curl(&session, "client", "http://10.1.2.3:4444/").0, Some(7), "nobody at the old port");
     apply(&session, &LAB.replace("httpProxy: {}", "httpProxy: {port: 8080}").replace(":3128/", ":8080/"));
     assert_eq!(curl(&session, "client", "http://10.1.2.3:4444/").1, SERVED.1);
@@ -191,13 +196,13 @@ fn a_proxy_changes_and_goes_with_its_lab() {
     // A VM that is stopped runs nothing.
     let third = proxies(&session);
     session.ok(&["node", "stop", "vm/proxy"]);
-    assert!(!third.iter().any(Process::is_alive));
+    gone(&third);
     session.ok(&["node", "start", "vm/proxy"]);
     assert_eq!(proxies(&session).len(), third.len());
 
     let fourth = proxies(&session);
     session.ok(&["delete", "lab", "behind"]);
-    assert!(!fourth.iter().any(Process::is_alive), "gone before the lab is");
+    gone(&fourth);
     assert!(proxies(&session).is_empty());
 }
 
@@ -209,7 +214,7 @@ fn a_proxy_dies_with_the_daemon() {
     assert!(!processes.is_empty());
     let daemon = Process::tree(session.daemon_pid()).into_iter().next().expect("the daemon");
     daemon.signal(Signal::SIGKILL);
-    wait_until("all of it has gone", || !processes.iter().any(Process::is_alive));
+    gone(&processes);
     wait_until("nothing is left", || Residue::processes(session.folder()).is_empty());
     assert_eq!(Residue::now(), before);
 }

@@ -10,6 +10,7 @@ mod events;
 mod exec;
 mod faults;
 mod files;
+mod firewall;
 mod http_proxy;
 mod lifetime;
 mod looks_like_aks;
@@ -36,6 +37,7 @@ fn main() -> ExitCode {
     tests.extend(faults::TESTS);
     tests.extend(files::TESTS);
     tests.extend(http_proxy::TESTS);
+    tests.extend(firewall::TESTS);
     tests.extend(lifetime::TESTS);
     tests.extend(documents::TESTS);
     tests.extend(events::TESTS);

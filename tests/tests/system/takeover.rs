@@ -103,7 +103,7 @@ fn programs_come_again() {
     }
     assert!(!programs(&daemon).is_empty());
     session.ok(&["delete", "lab", "kubenet"]);
-    assert_eq!((programs(&daemon), namespaces()), (vec![], vec![]));
+    wait_until("nothing is left", || programs(&daemon).is_empty() && namespaces().is_empty());
     stop(daemon);
 }
 

@@ -47,7 +47,7 @@ pub fn draw(
 
 fn rules(cluster: &ManagedCluster, balancer: &LoadBalancer, blocks: &[Allocation]) -> String {
     let mut text = virtual_switch::table_head(TABLE);
-    edge::timeouts(&mut text, balancer.idle_timeout_minutes, "close : 10, time_wait : 60");
+    edge::timeouts(&mut text, balancer.idle_timeout_minutes, "close : 1, time_wait : 1");
     let members = cluster.nodes.iter().zip(blocks).flat_map(|(node, block)| {
         // Pods that are not masqueraded on the node leave by the node's ports too.
         let pods = node.nic.pod_addresses().filter(|_| cluster.agent_pools[node.pool].pod_subnet.is_some());

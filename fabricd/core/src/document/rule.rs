@@ -45,6 +45,14 @@ pub const RULES: &[Rule] = &[
         within: None,
     },
     Rule {
+        name: "timestamp",
+        what: "times in logs and events (RFC 3339)",
+        example: "2026-11-21T16:20:33.006268Z   TCP        10.1.0.10:44642      10.9.0.10:80",
+        pattern: r"\b([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]+)?Z)\b",
+        treatment: Treatment::Any,
+        within: None,
+    },
+    Rule {
         name: "date",
         what: "the date in iptables-save's comments",
         example: "# Completed on Fri Nov 20 13:50:39 2026",

@@ -19,7 +19,9 @@ pub(super) fn write(picture: &Picture) -> String {
         escape(&picture.title),
         escape(&picture.summary)
     );
-    for figure in &picture.figures {
+    let devices = picture.devices.iter().map(|device| &device.figure);
+    let figures: Vec<&Figure> = picture.figures.iter().chain(devices).chain(&picture.internet).collect();
+    for figure in &figures {
         write_figure(&mut out, figure, 1);
     }
     for line in &picture.lines {
@@ -27,10 +29,13 @@ pub(super) fn write(picture: &Picture) -> String {
         let (style, colour) = match line.kind {
             LineKind::Connected => ("solid", "#2b7cc9"),
             LineKind::Initiated => ("dashed", "#8b97a4"),
-            LineKind::Gateway => ("solid", "#17807b"),
+            LineKind::Gateway | LineKind::Leaving | LineKind::WayOut => ("solid", "#17807b"),
         };
-        let ends = [line.from, line.to].map(|id| end(&picture.figures, id));
+        let ends = [line.from, line.to].map(|id| end(&figures, id));
         let mut attributes = format!("label=\"{}\", style={style}, color=\"{colour}\"", label.join("\\n"));
+        if matches!(line.kind, LineKind::Leaving | LineKind::WayOut) {
+            attributes.push_str(", dir=forward");
+        }
         for (end, side) in ends.iter().zip(["ltail", "lhead"]) {
             if let Some(id) = end.strip_prefix('c') {
                 let _ = write!(attributes, ", {side}=cluster_{id}");
@@ -43,13 +48,14 @@ pub(super) fn write(picture: &Picture) -> String {
 }
 
 /// The node that an edge to this figure is tied to: a box with something in it has an invisible one.
-fn end(figures: &[Figure], id: usize) -> String {
-    let has_parts = find(figures, id).is_some_and(|figure| !figure.figures.is_empty());
+fn end(figures: &[&Figure], id: usize) -> String {
+    let has_parts =
+        figures.iter().find_map(|figure| find(figure, id)).is_some_and(|figure| !figure.figures.is_empty());
     format!("{}{id}", if has_parts { 'c' } else { 'f' })
 }
 
-fn find(figures: &[Figure], id: usize) -> Option<&Figure> {
-    figures.iter().find_map(|figure| if figure.id == id { Some(figure) } else { find(&figure.figures, id) })
+fn find(figure: &Figure, id: usize) -> Option<&Figure> {
+    if figure.id == id { Some(figure) } else { figure.figures.iter().find_map(|inner| find(inner, id)) }
 }
 
 fn colours(kind: FigureKind) -> (&'static str, &'static str) {
@@ -57,14 +63,17 @@ fn colours(kind: FigureKind) -> (&'static str, &'static str) {
         FigureKind::VirtualNetwork => ("#eef5fc", "#2b7cc9"),
         FigureKind::Subnet => ("#ffffff", "#a9c8e8"),
         FigureKind::Cluster => ("#f7f8fa", "#b9c3ce"),
-        FigureKind::Node | FigureKind::HostPod | FigureKind::VirtualMachine | FigureKind::Machine => {
-            ("#ffffff", "#6b7a8a")
-        }
+        FigureKind::Node
+        | FigureKind::HostPod
+        | FigureKind::VirtualMachine
+        | FigureKind::Machine
+        | FigureKind::Server => ("#ffffff", "#6b7a8a"),
         FigureKind::Pod | FigureKind::PodAddresses => ("#e3f3e6", "#5da56c"),
         FigureKind::OverlayPod | FigureKind::RoutingDomain => ("#efe8fa", "#8a63c9"),
         FigureKind::Appliance => ("#fdf1e7", "#c8641b"),
         FigureKind::RouteTable => ("#fffaf2", "#d9a15f"),
-        FigureKind::Gateway => ("#e4f4f3", "#17807b"),
+        FigureKind::Gateway | FigureKind::Device | FigureKind::PublicAddress => ("#e4f4f3", "#17807b"),
+        FigureKind::Internet => ("#f3f5f8", "#55637a"),
         FigureKind::Site => ("#f8f4ee", "#8d7350"),
         FigureKind::More => ("#f1f3f5", "#c5ccd4"),
     }
@@ -98,7 +107,7 @@ fn lines(figure: &Figure) -> Vec<String> {
     if !matches!(figure.kind, FigureKind::Pod | FigureKind::OverlayPod | FigureKind::HostPod) {
         lines.push(escape(&figure.note));
     }
-    lines.extend(figure.details.iter().map(|detail| escape(detail)));
+    lines.extend(figure.details.iter().chain(&figure.way_out).map(|detail| escape(detail)));
     lines.extend(figure.routes.iter().map(|[to, next_hop]| match next_hop.as_str() {
         "" => escape(to),
         next_hop => format!("{} → {}", escape(to), escape(next_hop)),

@@ -41,6 +41,7 @@ fn find(figures: &[Figure], kind: FigureKind, title: &str) -> Option<usize> {
 fn site(site: &Site, numbers: &mut Numbers) -> Figure {
     let mut figure = numbers.figure(FigureKind::Site, &site.name, "on premises");
     figure.details.push(prefixes(&site.address_prefixes));
+    figure.details.extend(site.public_address.map(|address| format!("public {address}")));
     let fit = if site.machines.len() <= MACHINES { site.machines.len() } else { MACHINES - 1 };
     for machine in &site.machines[..fit] {
         let mut child = numbers.figure(FigureKind::Machine, &machine.name, "machine");

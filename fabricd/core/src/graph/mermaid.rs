@@ -9,7 +9,8 @@ pub(super) fn write(picture: &Picture) -> String {
     let mut out = String::from("flowchart LR\n");
     let _ = writeln!(out, "  accTitle: Lab {}", one_line(&picture.title));
     let _ = writeln!(out, "  accDescr: {}", one_line(&picture.summary));
-    for figure in &picture.figures {
+    let devices = picture.devices.iter().map(|device| &device.figure);
+    for figure in picture.figures.iter().chain(devices).chain(&picture.internet) {
         write_figure(&mut out, figure, 1);
     }
     for (number, line) in picture.lines.iter().enumerate() {
@@ -17,13 +18,15 @@ pub(super) fn write(picture: &Picture) -> String {
             LineKind::Connected => "<-->",
             LineKind::Initiated => "-.->",
             LineKind::Gateway => "===",
+            LineKind::Leaving | LineKind::WayOut => "-->",
         };
         let label = line.label.iter().map(|text| escape(text)).collect::<Vec<_>>().join("<br/>");
-        let _ = writeln!(out, "  f{} {arrow}|\"{label}\"| f{}", line.from, line.to);
+        let label = if label.is_empty() { label } else { format!("|\"{label}\"|") };
+        let _ = writeln!(out, "  f{} {arrow}{label} f{}", line.from, line.to);
         let colour = match line.kind {
             LineKind::Connected => "#2b7cc9",
             LineKind::Initiated => "#8b97a4",
-            LineKind::Gateway => "#17807b",
+            LineKind::Gateway | LineKind::Leaving | LineKind::WayOut => "#17807b",
         };
         let _ = writeln!(out, "  linkStyle {number} stroke:{colour},stroke-width:2px");
     }
@@ -43,6 +46,7 @@ classDef network fill:#eef5fc,stroke:#2b7cc9,color:#1b2733
   classDef table fill:#fffaf2,stroke:#d9a15f,color:#1b2733
   classDef gateway fill:#e4f4f3,stroke:#17807b,color:#1b2733
   classDef site fill:#f8f4ee,stroke:#8d7350,color:#1b2733
+  classDef internet fill:#f3f5f8,stroke:#55637a,color:#1b2733
   classDef more fill:#f1f3f5,stroke:#c5ccd4,stroke-dasharray:2 2,color:#1b2733
 ";
 
@@ -51,12 +55,17 @@ fn class(kind: FigureKind) -> &'static str {
         FigureKind::VirtualNetwork => "network",
         FigureKind::Subnet => "subnet",
         FigureKind::Cluster => "cluster",
-        FigureKind::Node | FigureKind::HostPod | FigureKind::VirtualMachine | FigureKind::Machine => "node",
+        FigureKind::Node
+        | FigureKind::HostPod
+        | FigureKind::VirtualMachine
+        | FigureKind::Machine
+        | FigureKind::Server => "node",
         FigureKind::Pod | FigureKind::PodAddresses => "pod",
         FigureKind::OverlayPod | FigureKind::RoutingDomain => "overlayPod",
         FigureKind::Appliance => "appliance",
         FigureKind::RouteTable => "table",
-        FigureKind::Gateway => "gateway",
+        FigureKind::Gateway | FigureKind::Device | FigureKind::PublicAddress => "gateway",
+        FigureKind::Internet => "internet",
         FigureKind::Site => "site",
         FigureKind::More => "more",
     }
@@ -82,7 +91,7 @@ fn label(figure: &Figure) -> String {
     if !matches!(figure.kind, FigureKind::Pod | FigureKind::OverlayPod | FigureKind::HostPod) {
         lines.push(escape(&figure.note));
     }
-    lines.extend(figure.details.iter().map(|detail| escape(detail)));
+    lines.extend(figure.details.iter().chain(&figure.way_out).map(|detail| escape(detail)));
     lines.extend(figure.routes.iter().map(|[to, next_hop]| match next_hop.as_str() {
         "" => escape(to),
         next_hop => format!("{} → {}", escape(to), escape(next_hop)),

@@ -10,6 +10,7 @@ mod mermaid;
 mod picture;
 mod svg;
 mod virtual_network;
+mod way_out;
 
 use std::{fmt, str::FromStr};
 

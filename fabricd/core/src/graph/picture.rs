@@ -1,7 +1,11 @@
 //! What a picture shows, whatever it is written as: figures inside figures, and lines between them.
 
-use super::{cluster::Shown, line, virtual_network};
-use crate::topology::{GatewayType, Topology};
+use super::{
+    cluster::Shown,
+    line, virtual_network,
+    way_out::{self, Departures},
+};
+use crate::topology::{GatewayType, SubnetIndex, Topology};
 
 /// A whole picture.
 #[derive(Clone, Debug)]
@@ -12,8 +16,22 @@ pub(super) struct Picture {
     pub summary: String,
     /// VNets, route tables that no subnet uses, and sites on premises.
     pub figures: Vec<Figure>,
-    /// Peerings and connections of gateways.
+    /// What is between VNets and the internet.
+    pub devices: Vec<Device>,
+    /// The internet with its servers, if something leads there.
+    pub internet: Option<Figure>,
+    /// Peerings, connections of gateways, and ways out.
     pub lines: Vec<Line>,
+}
+
+/// Something between a VNet and the internet.
+#[derive(Clone, Debug)]
+pub(super) struct Device {
+    pub figure: Figure,
+    /// The [`Figure::id`] of its VNet.
+    pub network: usize,
+    /// The subnets that leave by it.
+    pub subnets: Vec<SubnetIndex>,
 }
 
 /// A box.
@@ -27,6 +45,8 @@ pub(super) struct Figure {
     pub title: String,
     /// What it is, in the words that stand beside the name.
     pub note: String,
+    /// How what is in it leaves for the internet: `out by natgw`.
+    pub way_out: Option<String>,
     /// Lines below: addresses and settings.
     pub details: Vec<String>,
     /// Routes of a route table: destination and next hop.
@@ -60,6 +80,12 @@ pub(super) enum FigureKind {
     Gateway,
     Site,
     Machine,
+    /// A load balancer or NAT gateway.
+    Device,
+    /// A VM's own public address.
+    PublicAddress,
+    Internet,
+    Server,
     /// How many more there are.
     More,
 }
@@ -86,6 +112,10 @@ pub(super) enum LineKind {
     Initiated,
     /// A site's connection to its gateway.
     Gateway,
+    /// From a subnet to the device that it leaves by.
+    Leaving,
+    /// From a device or site to the internet.
+    WayOut,
 }
 
 /// Numbers the figures.
@@ -101,6 +131,7 @@ impl Numbers {
             kind,
             title: title.into(),
             note: note.into(),
+            way_out: None,
             details: vec![],
             routes: vec![],
             figures: vec![],
@@ -117,13 +148,25 @@ impl Numbers {
 pub(super) fn of(topology: &Topology) -> Picture {
     let mut numbers = Numbers::default();
     let shown = Shown::of(topology);
-    let mut figures = virtual_network::figures(topology, shown, &mut numbers);
+    let departures = Departures::of(topology);
+    let mut figures = virtual_network::figures(topology, shown, &departures, &mut numbers);
     let networks: Vec<usize> =
         figures[..topology.virtual_networks.len()].iter().map(|figure| figure.id).collect();
     let (sites, mut lines) = line::sites(topology, &figures, &mut numbers);
-    figures.extend(sites);
     lines.extend(line::peerings(topology, &networks));
-    Picture { title: topology.lab.to_string(), summary: summary(topology), figures, lines }
+    let internet = way_out::internet(topology, &mut numbers);
+    let devices = way_out::devices(topology, &departures, &networks, &mut numbers);
+    if let Some(internet) = &internet {
+        let subnet = |index: SubnetIndex| {
+            let name = &topology.subnet(index).name;
+            let all = &figures[index.virtual_network].figures;
+            all.iter().find(|it| it.kind == FigureKind::Subnet && it.title == *name).map(|it| it.id)
+        };
+        lines.extend(way_out::lines(internet, &devices, &sites, subnet));
+    }
+    figures.extend(sites);
+    let (title, summary) = (topology.lab.to_string(), summary(topology));
+    Picture { title, summary, figures, devices, internet, lines }
 }
 
 /// `1 VNet · 2 nodes · 3 pods`.
@@ -132,6 +175,7 @@ fn summary(topology: &Topology) -> String {
         topology.virtual_network_gateways.iter().filter(|gateway| gateway.gateway_type == wanted).count()
     };
     let clusters = &topology.managed_clusters;
+    let balancers = clusters.iter().filter(|cluster| cluster.outbound.load_balancer.is_some());
     let counts = [
         (topology.virtual_networks.len(), "VNet", "VNets"),
         (clusters.len(), "AKS cluster", "AKS clusters"),
@@ -142,6 +186,8 @@ fn summary(topology: &Topology) -> String {
         (gateways(GatewayType::Vpn), "VPN gateway", "VPN gateways"),
         (gateways(GatewayType::ExpressRoute), "ExpressRoute gateway", "ExpressRoute gateways"),
         (topology.on_premises.len(), "site on premises", "sites on premises"),
+        (balancers.count(), "load balancer", "load balancers"),
+        (topology.nat_gateways.len(), "NAT gateway", "NAT gateways"),
     ];
     let there = counts.iter().filter(|(count, ..)| *count > 0);
     let words = there.map(|(count, one, many)| format!("{count} {}", if *count == 1 { one } else { many }));

@@ -1,10 +1,11 @@
 //! VNets in a picture: their subnets, and what is in those.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, net::Ipv4Addr};
 
 use super::{
     cluster::{self, Shown},
     picture::{Figure, FigureKind, Numbers},
+    way_out::{self, Departures},
 };
 use crate::topology::{
     GatewayType, NetworkPlugin, RouteTable, SubnetIndex, Topology, UserNextHop, VirtualMachine,
@@ -18,14 +19,20 @@ const ROUTES: usize = 8;
 const PREFIXES: usize = 4;
 
 /// All VNets, in the order of the lab, and behind them the route tables that no subnet uses.
-pub(super) fn figures(topology: &Topology, shown: Shown, numbers: &mut Numbers) -> Vec<Figure> {
+pub(super) fn figures(
+    topology: &Topology,
+    shown: Shown,
+    departures: &Departures,
+    numbers: &mut Numbers,
+) -> Vec<Figure> {
     let mut first_use = BTreeMap::new();
     let networks = topology.virtual_networks.iter().enumerate().map(|(virtual_network, network)| {
         let mut figure = numbers.figure(FigureKind::VirtualNetwork, &network.name, "VNet");
         figure.details.push(prefixes(&network.address_prefixes));
         let subnets = (0..network.subnets.len()).map(|subnet| SubnetIndex { virtual_network, subnet });
-        let all: Vec<Figure> =
-            subnets.map(|index| subnet(topology, index, shown, &mut first_use, numbers)).collect();
+        let all: Vec<Figure> = subnets
+            .map(|index| subnet(topology, index, (shown, departures), &mut first_use, numbers))
+            .collect();
         figure.figures = fewer(all, numbers);
         figure
     });
@@ -69,18 +76,19 @@ fn fewer(mut subnets: Vec<Figure>, numbers: &mut Numbers) -> Vec<Figure> {
 fn subnet(
     topology: &Topology,
     index: SubnetIndex,
-    shown: Shown,
+    (shown, departures): (Shown, &Departures),
     first_use: &mut BTreeMap<usize, String>,
     numbers: &mut Numbers,
 ) -> Figure {
     let subnet = topology.subnet(index);
     let mut figure = numbers.figure(FigureKind::Subnet, &subnet.name, "subnet");
     figure.details.push(subnet.address_prefix.to_string());
+    figure.way_out = way_out::words(topology, departures, index);
     let clusters = topology.managed_clusters.iter();
     figure.figures.extend(clusters.filter_map(|one| cluster::figure(topology, one, index, shown, numbers)));
     figure.figures.extend(gateways(topology, index, numbers));
     figure.figures.extend(pod_addresses(topology, index, numbers));
-    figure.figures.extend(virtual_machines(topology, index, numbers));
+    figure.figures.extend(virtual_machines(topology, departures, index, numbers));
     if let Some(number) = subnet.route_table {
         let network = &topology.virtual_networks[index.virtual_network].name;
         let table = &topology.route_tables[number];
@@ -146,18 +154,29 @@ fn pod_addresses(topology: &Topology, index: SubnetIndex, numbers: &mut Numbers)
     figures
 }
 
-fn virtual_machines(topology: &Topology, index: SubnetIndex, numbers: &mut Numbers) -> Vec<Figure> {
+fn virtual_machines(
+    topology: &Topology,
+    departures: &Departures,
+    index: SubnetIndex,
+    numbers: &mut Numbers,
+) -> Vec<Figure> {
     let here: Vec<&VirtualMachine> =
         topology.virtual_machines.iter().filter(|vm| vm.nic.subnet == index).collect();
     let fit = if here.len() <= VIRTUAL_MACHINES { here.len() } else { VIRTUAL_MACHINES - 1 };
-    let mut figures: Vec<Figure> = here[..fit].iter().map(|vm| virtual_machine(vm, numbers)).collect();
+    let mut figures: Vec<Figure> =
+        here[..fit].iter().map(|vm| virtual_machine(topology, departures, vm, numbers)).collect();
     if fit < here.len() {
         figures.push(numbers.more(here.len() - fit, "VMs"));
     }
     figures
 }
 
-fn virtual_machine(vm: &VirtualMachine, numbers: &mut Numbers) -> Figure {
+fn virtual_machine(
+    topology: &Topology,
+    departures: &Departures,
+    vm: &VirtualMachine,
+    numbers: &mut Numbers,
+) -> Figure {
     // An appliance needs both switches, and a lab may show what one of them alone is worth.
     let forwarding = match (vm.nic.enable_ip_forwarding, vm.ip_forward) {
         (true, true) => Some("forwards: NIC and kernel"),
@@ -171,6 +190,8 @@ fn virtual_machine(vm: &VirtualMachine, numbers: &mut Numbers) -> Figure {
     };
     let mut figure = numbers.figure(kind, &vm.name, note);
     figure.details.push(vm.nic.private_ip_address.to_string());
+    figure.details.extend(vm.nic.public_address.as_ref().map(|public| format!("public {}", public.address)));
+    figure.details.extend(way_out::missing(topology, departures, vm).map(str::to_owned));
     figure.details.extend(forwarding.map(str::to_owned));
     figure
 }
@@ -196,15 +217,18 @@ fn route_table(topology: &Topology, table: &RouteTable, numbers: &mut Numbers) -
 /// In Azure's words; an appliance by its address, and its name if a VM has it.
 fn next_hop(topology: &Topology, next_hop: UserNextHop) -> String {
     match next_hop {
-        UserNextHop::VirtualAppliance(address) => {
-            let vm = topology.virtual_machines.iter().find(|vm| vm.nic.private_ip_address == address);
-            let firewall = topology.azure_firewalls.iter().find(|it| it.private_ip_address == address);
-            let name = vm.map(|vm| &vm.name).or(firewall.map(|firewall| &firewall.name));
-            name.map_or_else(|| address.to_string(), |name| format!("{address} {name}"))
-        }
+        UserNextHop::VirtualAppliance(address) => address_of(topology, address),
         UserNextHop::VnetLocal => "VnetLocal".to_owned(),
         UserNextHop::Internet => "Internet".to_owned(),
         UserNextHop::VirtualNetworkGateway => "VirtualNetworkGateway".to_owned(),
         UserNextHop::None => "None (dropped)".to_owned(),
     }
+}
+
+/// An address, and behind it the name of the VM or firewall that has it.
+pub(super) fn address_of(topology: &Topology, address: Ipv4Addr) -> String {
+    let vm = topology.virtual_machines.iter().find(|vm| vm.nic.private_ip_address == address);
+    let firewall = topology.azure_firewalls.iter().find(|it| it.private_ip_address == address);
+    let name = vm.map(|vm| &vm.name).or(firewall.map(|firewall| &firewall.name));
+    name.map_or_else(|| address.to_string(), |name| format!("{address} {name}"))
 }

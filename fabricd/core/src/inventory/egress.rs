@@ -39,6 +39,14 @@ pub(super) fn public_ip_addresses(topology: &Topology) -> Vec<Resource> {
             all.push(azure(&public.name, object));
         }
     }
+    for firewall in &topology.azure_firewalls {
+        for public in &firewall.public_addresses {
+            let mut object = public_ip_address(topology, public);
+            let part = ["azureFirewalls", &firewall.name, "azureFirewallIpConfigurations", &public.name];
+            object["ipConfiguration"] = reference(network_id(topology, &part));
+            all.push(azure(&public.name, object));
+        }
+    }
     for (_, name, nic) in topology.azure_vms() {
         let Some(public) = &nic.public_address else { continue };
         let mut object = public_ip_address(topology, public);

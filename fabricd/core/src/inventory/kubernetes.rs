@@ -131,7 +131,16 @@ fn outbound(
                 }
             }
         }
-        Departure::VirtualAppliance(address) => format!("by the virtual appliance {address}"),
+        Departure::VirtualAppliance(address) => {
+            match topology.azure_firewalls.iter().find(|it| it.private_ip_address == address) {
+                Some(firewall) => {
+                    let public = firewall.public_addresses.iter().map(|it| it.address.to_string());
+                    let public: Vec<String> = public.collect();
+                    format!("{}, by azureFirewall/{}", public.join(", "), firewall.name)
+                }
+                None => format!("by the virtual appliance {address}"),
+            }
+        }
         Departure::VirtualNetworkGateway => "by the virtual network gateway".to_owned(),
         Departure::Nowhere => "none".to_owned(),
     };

@@ -9,9 +9,14 @@ use std::{
     collections::BTreeSet,
     fmt,
     net::{IpAddr, Ipv4Addr},
+    sync::Arc,
 };
 
-use crate::{place::Place, topology::Topology};
+use crate::{
+    firewall::{ApplicationRule, Collection, LOG_GROUP, PROXY_PORT},
+    place::Place,
+    topology::{AzureFirewall, Topology},
+};
 
 /// A port that is answered at one place.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -31,7 +36,7 @@ pub struct Listener {
 }
 
 /// What is spoken on a port.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Protocol {
     /// HTTP/1.1 over TCP: each request is answered with what the server has seen of it.
     Http,
@@ -41,19 +46,27 @@ pub enum Protocol {
     TcpEcho,
     /// UDP: each datagram is answered by whom the server sees, and the datagram.
     UdpEcho,
+    /// HTTP and TLS that a firewall redirects to the daemon, which decides by these rules and passes it on.
+    ApplicationRules(Arc<Vec<Collection<ApplicationRule>>>),
+    /// What a firewall's rules log. The port is the group of the kernel's log.
+    FlowLog,
 }
 
 impl Protocol {
-    /// Whether it is over UDP; over TCP otherwise.
-    pub fn is_datagram(self) -> bool {
-        self == Self::UdpEcho
+    /// Whether it is over UDP.
+    pub fn is_datagram(&self) -> bool {
+        *self == Self::UdpEcho
     }
 }
 
 impl fmt::Display for Listener {
     /// `machine/server: TCP 10.1.2.3:80`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let transport = if self.protocol.is_datagram() { "UDP" } else { "TCP" };
+        let transport = match self.protocol {
+            Protocol::UdpEcho => "UDP",
+            Protocol::FlowLog => return write!(f, "{}: log group {}", self.place, self.port),
+            _ => "TCP",
+        };
         write!(f, "{}: {transport} ", self.place)?;
         match self.address {
             Some(IpAddr::V4(address)) => write!(f, "{address}")?,
@@ -68,7 +81,7 @@ impl fmt::Display for Listener {
 const ECHO: u16 = 7;
 
 /// Every port that somebody of the lab answers on: servers on the internet 80 and 443, machines on premises 80,
-/// and both 7 for TCP and UDP.
+/// and both 7 for TCP and UDP. Firewalls have their application rules, and a log.
 pub fn listeners(topology: &Topology) -> BTreeSet<Listener> {
     let machines = topology.on_premises.iter().flat_map(|site| &site.machines).flat_map(|machine| {
         let place = Place::Machine { name: machine.name.clone() };
@@ -79,7 +92,21 @@ pub fn listeners(topology: &Topology) -> BTreeSet<Listener> {
         let web = [(80, Protocol::Http), (443, Protocol::Https)];
         of_server(&place, server.address, &server.name, &server.fqdns, &web)
     });
-    machines.chain(servers).collect()
+    machines.chain(servers).chain(topology.azure_firewalls.iter().flat_map(of_firewall)).collect()
+}
+
+fn of_firewall(firewall: &AzureFirewall) -> [Listener; 2] {
+    let listener = |address, port, protocol| Listener {
+        place: Place::Firewall { name: firewall.name.clone() },
+        address,
+        port,
+        protocol,
+        name: firewall.name.clone(),
+        fqdns: vec![],
+    };
+    let rules = Protocol::ApplicationRules(Arc::new(firewall.rules.application.clone()));
+    let private = Some(firewall.private_ip_address.into());
+    [listener(private, PROXY_PORT, rules), listener(None, LOG_GROUP, Protocol::FlowLog)]
 }
 
 fn of_server(
@@ -91,14 +118,14 @@ fn of_server(
 ) -> Vec<Listener> {
     let echo = [(ECHO, Protocol::TcpEcho), (ECHO, Protocol::UdpEcho)];
     let ports = echo.iter().chain(web);
-    let listener = |&(port, protocol)| Listener {
+    let listener = |(port, protocol): &(u16, Protocol)| Listener {
         place: place.clone(),
         address: Some(address.into()),
-        port,
-        protocol,
+        port: *port,
+        protocol: protocol.clone(),
         name: name.to_owned(),
         // A change of names is none of what has no certificate.
-        fqdns: if protocol == Protocol::Https { fqdns.to_vec() } else { vec![] },
+        fqdns: if *protocol == Protocol::Https { fqdns.to_vec() } else { vec![] },
     };
     ports.map(listener).collect()
 }

@@ -134,11 +134,13 @@ impl Egress<'_, '_> {
         let most = u32::try_from(frontends.len()).unwrap_or(0) * (PORTS_OF_A_FRONTEND / ports);
         if !frontends.is_empty() && blocks.iter().any(|block| *block >= most) {
             let message = format!(
-                "{nodes} nodes with {ports} SNAT ports each do not fit on {} outbound addresses",
-                frontends.len()
+                "{nodes} nodes with {ports} SNAT ports each do not fit on {}",
+                count(frontends.len(), "outbound address", "outbound addresses")
             );
-            let help =
-                format!("64,000 ports an address are enough for {most} nodes: add addresses, or fewer ports");
+            let help = format!(
+                "64,000 ports an address are enough for {}: add addresses, or take fewer ports",
+                count(most as usize, "node", "nodes")
+            );
             problems.push(Problem::new(ports_at.span(), message).help(help));
             return None;
         }
@@ -255,6 +257,10 @@ impl Egress<'_, '_> {
             }
         }
     }
+}
+
+fn count(number: usize, one: &str, several: &str) -> String {
+    format!("{number} {}", if number == 1 { one } else { several })
 }
 
 fn has_way_out(table: &RouteTable) -> bool {

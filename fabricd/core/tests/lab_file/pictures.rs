@@ -34,6 +34,88 @@ fn labs_look_like_this_to_mermaid_and_graphviz() {
     }
 }
 
+/// Ways out are few and have many forms.
+fn every_way_out() -> Topology {
+    topology(include_str!("every_way_out.yaml"))
+}
+
+#[test]
+fn ways_out_look_like_this_to_mermaid() {
+    insta::assert_snapshot!("ways_out_mermaid", draw(&every_way_out(), Format::Mermaid));
+}
+
+#[test]
+fn subnets_say_what_they_leave_by() {
+    let topology = every_way_out();
+    let svg = well_formed::texts(&draw(&topology, Format::Svg));
+    let out = |subnet: &str| {
+        let at = svg.iter().position(|text| text == subnet).unwrap();
+        let behind = svg[at..at + 4].iter().find(|text| text.starts_with("out by ") || *text == "no way out");
+        behind.cloned().unwrap_or_default()
+    };
+    let subnets = topology.virtual_networks[0].subnets.iter();
+    let told: Vec<_> = subnets.map(|subnet| format!("{}: {}", subnet.name, out(&subnet.name))).collect();
+    insta::assert_snapshot!(told.join("\n"), @"
+    balanced: out by load balancer of blue
+    translated: out by natgw
+    nodes: out by load balancer of flat
+    pods: out by pods-natgw
+    jump: out by own addresses
+    inspected: out by 10.224.4.5 nva
+    tunnelled: out by vpn-gateway and datacenter
+    closed: no way out
+    GatewaySubnet:
+    ");
+    for address in topology.public_addresses() {
+        let address = address.address.to_string();
+        assert!(svg.contains(&address), "{address}");
+    }
+    assert!(!svg.contains(&"198.51.100.99".to_owned()), "nothing has it");
+    let mixed = well_formed::texts(&draw(&lab("kubenet"), Format::Svg));
+    let nowhere = mixed.iter().filter(|text| *text == "no way out").count();
+    assert_eq!(nowhere, 1, "the VM in the nodes' subnet has no load balancer");
+}
+
+#[test]
+fn without_a_way_out_there_is_no_internet() {
+    let topology = topology(
+        "apiVersion: fabric/v1\nkind: Lab\nmetadata: {name: lab}\nmanagedClusters:\n- name: aks\n  \
+         networkProfile: {outboundType: none}\n  agentPoolProfiles: [{name: one, count: 1}]\n",
+    );
+    for format in [Format::Svg, Format::Mermaid, Format::Dot] {
+        let drawn = draw(&topology, format);
+        assert!(!drawn.contains("Internet") && !drawn.contains("way out"), "{drawn}");
+    }
+}
+
+#[test]
+fn many_servers_devices_and_addresses_are_shown_in_part() {
+    let numbers = 1..=40;
+    let list = |form: fn(u8) -> String| numbers.clone().map(form).collect::<String>();
+    let text = format!(
+        "apiVersion: fabric/v1\nkind: Lab\nmetadata: {{name: lab}}\ninternet:\n  servers:\n{}publicIPAddresses:\n{}{}\
+         natGateways:\n{}virtualNetworks:\n- name: vnet\n  addressPrefixes: [10.0.0.0/8]\n  subnets:\n  \
+         - {{name: s, addressPrefix: 10.200.0.0/16}}\n{}virtualMachines:\n{}",
+        list(|number| format!("  - {{name: server{number}, ipAddress: 203.0.113.{number}}}\n")),
+        list(|number| format!("- {{name: g{number}}}\n")),
+        list(|number| format!("- {{name: v{number}}}\n")),
+        list(|number| format!("- {{name: gw{number}, publicIPAddresses: [g{number}]}}\n")),
+        list(|number| format!(
+            "  - {{name: s{number}, addressPrefix: 10.{number}.0.0/16, natGateway: gw{number}}}\n"
+        )),
+        list(|number| format!("- {{name: vm{number}, subnet: vnet/s, publicIPAddress: v{number}}}\n")),
+    );
+    let topology = topology(&text);
+    well_formed::check(&topology);
+    let texts = well_formed::texts(&draw(&topology, Format::Svg));
+    for (more, what) in
+        [("+ 33 more", "servers"), ("+ 31 more", "ways out"), ("+ 37 more", "public addresses of VMs")]
+    {
+        let at = texts.iter().position(|text| text == what).unwrap_or_else(|| panic!("{what}"));
+        assert_eq!(texts[at - 1], more, "{what}");
+    }
+}
+
 /// The picture in the README. `FABRIC_UPDATE_PICTURES=1` writes it anew; look at it then.
 #[test]
 fn the_picture_in_the_documentation_is_current() {
@@ -77,6 +159,13 @@ fn everything_in_a_lab_is_in_its_picture() {
         for pod in topology.managed_clusters.iter().flat_map(|cluster| &cluster.pods) {
             shown(&pod.name);
             pod.address.iter().for_each(|address| shown(&address.to_string()));
+        }
+        for server in topology.internet.iter().flat_map(|internet| &internet.servers) {
+            shown(&server.name);
+            shown(&server.address.to_string());
+        }
+        for public in topology.public_addresses() {
+            shown(&public.address.to_string());
         }
         for site in &topology.on_premises {
             shown(&site.name);
@@ -158,6 +247,14 @@ fn no_name_can_break_out_of_its_place() {
         topology.managed_clusters[0].nodes[0].name = name.to_owned();
         topology.managed_clusters[0].pods[0].name = name.to_owned();
         topology.managed_clusters[0].pods[0].namespace = name.to_owned();
+        well_formed::check(&topology);
+        let mut topology = every_way_out();
+        topology.nat_gateways[0].name = name.to_owned();
+        topology.virtual_machines[0].name = name.to_owned();
+        topology.virtual_machines[0].nic.public_address.as_mut().unwrap().name = name.to_owned();
+        topology.managed_clusters[0].name = name.to_owned();
+        let server = &mut topology.internet.as_mut().unwrap().servers[0];
+        (server.name, server.fqdns[0]) = (name.to_owned(), name.to_owned());
         well_formed::check(&topology);
     }
 }

@@ -97,7 +97,7 @@ fn mermaid(text: &str) {
         &format!(r"subgraph (f\d+)\[{label}\]$"),
         r"end$",
         r"class f\d+ [a-zA-Z]+$",
-        &format!(r"f\d+ (?:<-->|-\.->|===)\|{label}\| f\d+$"),
+        &format!(r"f\d+ (?:(?:<-->|-\.->|===)\|{label}\||-->) f\d+$"),
         r"linkStyle \d+ stroke:#[0-9a-f]{6},stroke-width:2px$",
         r"classDef [a-zA-Z]+ [a-z0-9:#,\- ]+$",
     ]

@@ -9,6 +9,7 @@ mod batch;
 pub(crate) mod connected_route;
 pub(crate) mod conntrack;
 mod dump;
+pub(crate) mod flow_log;
 pub(crate) mod generation;
 pub(crate) mod link;
 pub(crate) mod neighbour;

@@ -17,6 +17,12 @@ pub(crate) struct Socket {
     sequence: Cell<u32>,
 }
 
+impl From<Socket> for OwnedFd {
+    fn from(socket: Socket) -> Self {
+        socket.fd
+    }
+}
+
 impl Socket {
     /// For links, addresses, routes, rules and neighbours.
     pub(crate) fn route() -> io::Result<Self> {

@@ -146,6 +146,8 @@ fn listening_in_several_places() {
         let fd = match &listening.socket {
             ListeningSocket::Stream(socket) => socket.as_fd(),
             ListeningSocket::Datagram(socket) => socket.as_fd(),
+            ListeningSocket::Between(socket, _) => socket.as_fd(),
+            ListeningSocket::FlowLog(socket) => socket.as_fd(),
         };
         assert_eq!(fcntl(fd, FcntlArg::F_GETFD).unwrap(), FdFlag::FD_CLOEXEC.bits());
         assert!(OFlag::from_bits_retain(fcntl(fd, FcntlArg::F_GETFL).unwrap()).contains(OFlag::O_NONBLOCK));

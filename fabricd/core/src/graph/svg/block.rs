@@ -1,7 +1,10 @@
 //! Measured boxes: every figure with its texts, and what is in it in its place.
 
 use super::{
-    super::picture::{Figure, FigureKind},
+    super::{
+        picture::{Figure, FigureKind},
+        way_out::NO_WAY_OUT,
+    },
     flow,
     look::Look,
     text::{Style, shortened},
@@ -85,13 +88,18 @@ pub(super) const BLANK: i32 = 8;
 impl Block {
     /// The figure measured, with its upper left corner at 0, 0.
     pub fn of(figure: &Figure) -> Self {
+        Self::at_least(figure, 0)
+    }
+
+    /// The same, not narrower than `width`.
+    pub fn at_least(figure: &Figure, width: i32) -> Self {
         let look = Look::of(figure.kind);
         let mut block = Self {
             id: figure.id,
             kind: figure.kind,
             name: name(figure),
             look,
-            area: Area::default(),
+            area: Area { width, ..Area::default() },
             words: vec![],
             strokes: vec![],
             blocks: figure.figures.iter().map(Self::of).collect(),
@@ -103,19 +111,24 @@ impl Block {
     }
 
     fn write_header(&mut self, figure: &Figure) {
-        let Look { padding, title, details, one_line, note, name_max, .. } = self.look;
+        let Look { padding, title, details, one_line, note, name_max, details_max, .. } = self.look;
         let mut y = padding - 3 + title.size();
         let mut x = self.write(title, &shortened(&figure.title, name_max), padding, y);
         if note && !figure.note.is_empty() {
             x = self.follow(Style::Note, &figure.note, x, y);
         }
         for line in &figure.details {
+            let line = shortened(line, details_max);
             if one_line {
-                x = self.follow(details, line, x, y);
+                x = self.follow(details, &line, x, y);
             } else {
                 y += LINE;
-                self.write(details, line, padding, y);
+                self.write(details, &line, padding, y);
             }
+        }
+        if let Some(way_out) = &figure.way_out {
+            let style = if way_out == NO_WAY_OUT { Style::Note } else { Style::WayOut };
+            self.follow(style, way_out, x, y);
         }
         self.area.height = y + padding - 1;
     }
@@ -184,7 +197,7 @@ impl Block {
 
 fn name(figure: &Figure) -> String {
     let mut name = format!("{} {}", figure.note, figure.title).trim().to_owned();
-    for detail in &figure.details {
+    for detail in figure.details.iter().chain(&figure.way_out) {
         name.push_str(", ");
         name.push_str(detail);
     }

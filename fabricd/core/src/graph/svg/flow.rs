@@ -16,6 +16,8 @@ pub(super) fn inside(block: &mut Block) {
         return;
     }
     match block.kind {
+        // Its width is known last: see `internet`.
+        FigureKind::Internet => {}
         // Its cluster does it, so that the pods of all its nodes are alike.
         FigureKind::Node => {}
         FigureKind::Cluster => cluster(block),
@@ -197,5 +199,19 @@ fn widen(subnet: &mut Block, width: i32) {
     subnet.area.width = width;
     if let Some(table) = subnet.blocks.last_mut().filter(|last| last.kind == FigureKind::RouteTable) {
         table.shift(by, 0);
+    }
+}
+
+/// The internet's servers in rows, as many beside each other as `width` has room for.
+pub(super) fn internet(internet: &mut Block, width: i32) {
+    let (padding, gap) = (internet.look.padding, internet.look.gap);
+    let widest = internet.blocks.iter().map(|server| server.area.width).max().unwrap_or(0);
+    let columns = ((width - 2 * padding + gap) / (widest + gap)).max(1);
+    if !internet.blocks.is_empty() {
+        let top = internet.area.height - padding + 12;
+        let columns = usize::try_from(columns).unwrap_or(1);
+        let area = grid(&mut internet.blocks, columns, gap, (padding, top));
+        internet.area.width = internet.area.width.max(area.right() + padding);
+        internet.area.height = area.bottom() + padding;
     }
 }

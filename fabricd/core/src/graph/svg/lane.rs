@@ -95,15 +95,18 @@ fn straighten(blocks: &[Block], column: &[usize], links: &mut [Link<'_>]) {
     }
 }
 
-/// Stands the columns side by side with room for the lines, and draws those. Gives the whole width too.
+/// Stands the columns side by side with room for the lines, and draws those. Gives the whole width too. `ups` is the
+/// room at the right of each column for what goes up there.
 pub(super) fn run(
     blocks: &mut [Block],
     order: &[Vec<usize>],
     column: &[usize],
     links: &[Link<'_>],
+    ups: &[i32],
 ) -> (Vec<Route>, i32) {
     let mut routes = vec![];
     let mut x = 0;
+    let mut end = 0;
     for (here, numbers) in order.iter().enumerate() {
         if numbers.is_empty() {
             continue;
@@ -117,7 +120,8 @@ pub(super) fn run(
             let y = blocks[number].area.y;
             blocks[number].place(x, y);
         }
-        let edge = x + width;
+        let edge = x + width + ups[here];
+        end = if ups[here] > 0 { edge + ROOM } else { end };
         let in_column = |link: &&Link<'_>| column[link.left] == here && column[link.right] == here;
         let onwards = |link: &&Link<'_>| column[link.left] == here && column[link.right] > here;
         let mut bows: Vec<&Link<'_>> = links.iter().filter(in_column).collect();
@@ -157,7 +161,7 @@ pub(super) fn run(
     let boxes = blocks.iter().map(|block| block.area.right());
     let points = routes.iter().flat_map(|route| &route.points).map(|point| point.0 + ROOM);
     let words = routes.iter().flat_map(|route| &route.words).map(|words| words.x + words.width());
-    let width = boxes.chain(points).chain(words).max().unwrap_or(0);
+    let width = boxes.chain(points).chain(words).chain([end]).max().unwrap_or(0);
     (routes, width)
 }
 

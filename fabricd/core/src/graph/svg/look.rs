@@ -23,6 +23,8 @@ pub(super) struct Look {
     pub note: bool,
     /// Most characters of its name; the whole of it is in the tooltip.
     pub name_max: usize,
+    /// Most characters of a line below.
+    pub details_max: usize,
 }
 
 impl Look {
@@ -38,6 +40,7 @@ impl Look {
             one_line: false,
             note: true,
             name_max: 40,
+            details_max: usize::MAX,
         };
         let chip = Self {
             padding: 7,
@@ -82,6 +85,18 @@ impl Look {
             FigureKind::Appliance => Self { class: "appliance", ..card },
             FigureKind::RouteTable => Self { class: "table", details: Style::Note, ..card },
             FigureKind::Gateway => Self { class: "gateway", ..card },
+            FigureKind::Device => Self { class: "device", ..card },
+            FigureKind::PublicAddress => Self { class: "public", radius: 10, ..card },
+            FigureKind::Internet => Self {
+                class: "internet",
+                radius: 10,
+                padding: 16,
+                gap: 12,
+                title: Style::Network,
+                one_line: true,
+                ..card
+            },
+            FigureKind::Server => Self { details_max: 40, ..card },
             FigureKind::Site => {
                 Self { class: "site", radius: 10, padding: 16, gap: 10, title: Style::Network, ..card }
             }

@@ -1,13 +1,14 @@
 //! The picture as Scalable Vector Graphics.
 //!
 //! Three steps: `block` measures every figure and puts what is in it inside, `sheet` stands VNets and
-//! sites in columns and leads lines between them, and this file writes the elements.
+//! sites in columns and leads lines between them, with `outside` above them, and this file writes the elements.
 //! Whole pixels only, and no text wider than its box: see [`text`].
 
 mod block;
 mod flow;
 mod lane;
 mod look;
+mod outside;
 mod sheet;
 mod style;
 #[cfg(test)]
@@ -53,7 +54,8 @@ pub(super) fn write(picture: &Picture) -> String {
 }
 
 fn description(picture: &Picture) -> String {
-    let lines = picture.lines.iter().map(|line| line.label.join(", "));
+    let lines = picture.lines.iter().filter(|line| !line.label.is_empty());
+    let lines = lines.map(|line| line.label.join(", "));
     let lines: Vec<String> = lines.collect();
     let connections = if lines.is_empty() { String::new() } else { format!(" Lines: {}.", lines.join("; ")) };
     format!("{}.{connections}", picture.summary)

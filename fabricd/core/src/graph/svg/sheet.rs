@@ -7,9 +7,10 @@
 use std::cmp::Reverse;
 
 use super::{
-    super::picture::{FigureKind, Line, LineKind, Picture},
+    super::picture::{Figure, FigureKind, Line, LineKind, Picture},
     block::{Block, Words},
     lane,
+    outside::{self, Row, Way},
     text::Style,
 };
 
@@ -58,6 +59,7 @@ impl Link<'_> {
             LineKind::Connected => "connected",
             LineKind::Initiated => "initiated",
             LineKind::Gateway => "outside",
+            LineKind::Leaving | LineKind::WayOut => "way-out",
         }
     }
 
@@ -86,7 +88,8 @@ fn label(number: usize) -> Style {
 impl Sheet {
     /// Places everything of `picture`.
     pub fn of(picture: &Picture) -> Self {
-        let mut blocks: Vec<Block> = picture.figures.iter().map(Block::of).collect();
+        let (mut blocks, rows): (Vec<Block>, Vec<Option<Row>>) =
+            picture.figures.iter().map(|figure| below_devices(picture, figure)).unzip();
         let home = |id| blocks.iter().position(|block| block.find(id).is_some());
         let ends = picture.lines.iter().filter_map(|line| Some((line, home(line.from)?, home(line.to)?)));
         let ends: Vec<(&Line, usize, usize)> = ends.collect();
@@ -106,15 +109,81 @@ impl Sheet {
             block.area.height = block.area.height.max(PORT * at(|link| link.left).max(at(|link| link.right)));
         }
         let order = order(&column, &links);
-        stand(&mut blocks, &order);
+        stand(&mut blocks, &order, &rows);
         beside_gateways(&mut blocks, &order[0], &links);
         lane::dock(&blocks, &column, &mut links);
-        let (routes, width) = lane::run(&mut blocks, &order, &column, &links);
+        let room = order.iter().map(|column| outside::lanes(beside(column, &rows).count()));
+        let (routes, width) = lane::run(&mut blocks, &order, &column, &links, &room.collect::<Vec<_>>());
         let labels = routes.iter().flat_map(|route| &route.words).map(|words| words.y + 8);
         let bottoms = blocks.iter().map(|block| block.area.bottom()).chain(labels);
         let height = bottoms.max().unwrap_or(0);
-        Self { blocks, routes, width, height }
+        let mut sheet = Self { blocks, routes, width, height };
+        if let Some(internet) = &picture.internet {
+            sheet.add_outside(internet, &order, rows);
+        }
+        sheet
     }
+
+    /// Puts the internet above all, and draws the lines that lead there.
+    fn add_outside(&mut self, internet: &Figure, order: &[Vec<usize>], mut rows: Vec<Option<Row>>) {
+        let mut sites = order[0].clone();
+        sites.sort_by_key(|&site| self.blocks[site].area.y);
+        let left = outside::margin(sites.len().saturating_sub(1));
+        let internet = outside::internet(internet, self.width + left);
+        self.shift(left, outside::depth(&internet));
+        self.width = self.width.max(internet.area.width);
+        for (network, row) in self.blocks.iter().zip(&mut rows) {
+            row.iter_mut().for_each(|row| row.stand(network));
+        }
+        let mut ways = vec![];
+        for (number, &site) in sites.iter().enumerate() {
+            let lane = (number > 0).then(|| left - outside::lanes(number));
+            ways.push(Way { from: vec![&self.blocks[site]], network: None, lane });
+        }
+        for column in &order[1..] {
+            let right = column.iter().map(|&number| self.blocks[number].area.right()).max().unwrap_or(0);
+            for &number in column {
+                let Some(row) = &rows[number] else { continue };
+                let lane = beside(column, &rows).position(|other| other == number);
+                let lane = lane.map(|lane| right + outside::lanes(lane + 1));
+                ways.push(Way {
+                    from: row.devices.iter().collect(),
+                    network: Some(&self.blocks[number]),
+                    lane,
+                });
+            }
+        }
+        let top = internet.area.bottom();
+        self.routes.extend(ways.iter().flat_map(|way| way.routes(top)).collect::<Vec<_>>());
+        self.blocks.extend(rows.into_iter().flatten().flat_map(|row| row.devices));
+        self.blocks.push(internet);
+    }
+
+    fn shift(&mut self, right: i32, down: i32) {
+        self.blocks.iter_mut().for_each(|block| block.shift(right, down));
+        for route in &mut self.routes {
+            for (x, y) in &mut route.points {
+                (*x, *y) = (*x + right, *y + down);
+            }
+            for words in &mut route.words {
+                (words.x, words.y) = (words.x + right, words.y + down);
+            }
+        }
+        (self.width, self.height) = (self.width + right, self.height + down);
+    }
+}
+
+/// The box of a figure and, if it is a VNet, its devices above it.
+fn below_devices(picture: &Picture, figure: &Figure) -> (Block, Option<Row>) {
+    let block = Block::of(figure);
+    let row = Row::of(picture, figure.id, block.area.width);
+    let wider = row.as_ref().map(|row| row.width).filter(|width| *width > block.area.width);
+    (wider.map_or(block, |width| Block::at_least(figure, width)), row)
+}
+
+/// The VNets of a column whose ways out go up beside it, since another one stands above.
+fn beside(column: &[usize], rows: &[Option<Row>]) -> impl Iterator<Item = usize> {
+    column.iter().copied().skip(1).filter(|&number| rows[number].is_some())
 }
 
 /// The column of each box: 0 for sites, 1 for VNets where the way from outside or the most peerings
@@ -175,15 +244,20 @@ fn order(column: &[usize], links: &[Link<'_>]) -> Vec<Vec<usize>> {
 }
 
 /// Stands the boxes of each column below each other, all columns around one middle.
-fn stand(blocks: &mut [Block], order: &[Vec<usize>]) {
+fn stand(blocks: &mut [Block], order: &[Vec<usize>], rows: &[Option<Row>]) {
+    let headroom = |column: &[usize], number: usize| {
+        rows[number].as_ref().map_or(0, |row| row.headroom(column.first() == Some(&number)))
+    };
     let height = |column: &[usize]| -> i32 {
-        column.iter().map(|&number| blocks[number].area.height + GAP).sum::<i32>() - GAP
+        let height = |&number: &usize| headroom(column, number) + blocks[number].area.height + GAP;
+        column.iter().map(height).sum::<i32>() - GAP
     };
     let heights: Vec<i32> = order.iter().map(|column| height(column)).collect();
     let tallest = heights.iter().copied().max().unwrap_or(0);
     for (column, height) in order.iter().zip(heights) {
         let mut y = (tallest - height) / 2;
         for &number in column {
+            y += headroom(column, number);
             blocks[number].place(0, y);
             y += blocks[number].area.height + GAP;
         }

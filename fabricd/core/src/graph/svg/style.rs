@@ -1,5 +1,5 @@
 //! The style sheet. Colours have meanings: blue is the VNet, green a pod that the VNet knows, violet an
-//! overlay, orange what decides about ways, teal what leads out of Azure, brown what is on premises.
+//! overlay, orange what decides about ways, teal what leads out of Azure, brown what is on premises, grey the internet.
 
 /// All rules. Fonts are those of the system; sizes are those of [`super::text::Style::size`].
 pub(super) const SHEET: &str = "\
@@ -13,6 +13,7 @@ text{font-family:'Segoe UI',Roboto,'Helvetica Neue',Arial,'Liberation Sans',sans
 .mono{font-family:ui-monospace,'Cascadia Mono',Consolas,Menlo,'Liberation Mono','DejaVu Sans Mono',monospace;\
 font-size:11px;font-weight:400;fill:#33414f}
 .small{font-size:10px}
+.out{font-size:11px;font-weight:700;fill:#17807b}
 .label{font-size:12px;font-weight:700;fill:#33414f}
 .label-note{font-size:11px;fill:#5d6b7a}
 .network{fill:#eef5fc;stroke:#2b7cc9;stroke-width:1.5}
@@ -30,9 +31,14 @@ font-size:11px;font-weight:400;fill:#33414f}
 .table{fill:#fffaf2;stroke:#d9a15f}
 .table-line{stroke:#ecd3b0;fill:none}
 .gateway{fill:#e4f4f3;stroke:#17807b}
+.device{fill:#e4f4f3;stroke:#17807b}
+.public{fill:#ffffff;stroke:#17807b}
+.internet{fill:#f3f5f8;stroke:#55637a;stroke-width:1.5}
 .site{fill:#f8f4ee;stroke:#8d7350;stroke-width:1.5}
 .more{fill:#f1f3f5;stroke:#c5ccd4;stroke-dasharray:2 2}
 .connected,.initiated,.outside{fill:none;stroke-width:2}
+.way-out{fill:none;stroke:#17807b;stroke-width:1.5}
+.way-out-end{fill:#17807b}
 .connected{stroke:#2b7cc9}
 .initiated{stroke:#8b97a4;stroke-dasharray:6 4}
 .outside{stroke:#17807b}

@@ -118,7 +118,8 @@ fn check(topology: &Topology) {
 fn nothing_overlaps_in_any_lab() {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../labs");
     let labs = std::fs::read_dir(folder).unwrap().map(|lab| lab.unwrap().path().join("lab.yaml"));
-    let texts: Vec<String> = labs.filter_map(|lab| std::fs::read_to_string(lab).ok()).collect();
+    let mut texts: Vec<String> = labs.filter_map(|lab| std::fs::read_to_string(lab).ok()).collect();
+    texts.push(include_str!("../../../tests/lab_file/every_way_out.yaml").to_owned());
     assert!(texts.len() > 10, "{}", texts.len());
     texts.iter().for_each(|text| check(&topology(text)));
 }
@@ -139,7 +140,9 @@ fn lab() -> impl Strategy<Value = String> {
     let sites = prop::collection::vec(0..8_usize, 0..5);
     let vms = prop::collection::vec((0..8_usize, any::<bool>(), any::<bool>(), 1..60_usize), 0..30);
     let cluster = prop::option::of((0..8_usize, 1..30_u32, 0..80_u32, 0..5_usize));
-    (networks, halves, sites, vms, cluster, any::<bool>()).prop_map(|(count, halves, sites, vms, cluster, tables)| {
+    let ways_out = (prop::collection::vec(0..8_usize, 0..14), 0..5_usize, 0..14_usize);
+    let whole = (networks, halves, sites, vms, cluster, any::<bool>(), ways_out);
+    whole.prop_map(|(count, halves, sites, vms, cluster, tables, (gateways, own, servers))| {
         let mut text = "apiVersion: fabric/v1\nkind: Lab\nmetadata: {name: any}\nvirtualNetworks:\n".to_owned();
         for network in 0..count {
             let table = if tables { ", routeTable: rt" } else { "" };
@@ -148,6 +151,12 @@ fn lab() -> impl Strategy<Value = String> {
                  - {{name: s, addressPrefix: 10.{network}.0.0/18{table}}}\n  \
                  - {{name: GatewaySubnet, addressPrefix: 10.{network}.255.0/24}}\n"
             );
+            for (number, _) in gateways.iter().enumerate().filter(|(_, home)| *home % count == network) {
+                text += &format!(
+                    "  - {{name: t{number}, addressPrefix: 10.{network}.{}.0/24, natGateway: gateway{number}}}\n",
+                    100 + number
+                );
+            }
             let own: Vec<usize> = halves
                 .iter()
                 .filter(|(from, to)| *from == network && from != to && *to < count)
@@ -165,6 +174,23 @@ fn lab() -> impl Strategy<Value = String> {
         }
         if tables {
             text += "routeTables:\n- {name: rt, routes: [{name: d, addressPrefix: 0.0.0.0/0, nextHopType: None}]}\n";
+        }
+        text += "publicIPAddresses:\n";
+        let owners = (0..gateways.len()).map(|number| format!("g{number}"));
+        owners.chain((0..own).map(|number| format!("v{number}"))).for_each(|name| text += &format!("- {{name: {name}}}\n"));
+        text += "- {name: idle}\n";
+        if !gateways.is_empty() {
+            text += "natGateways:\n";
+        }
+        for number in 0..gateways.len() {
+            text += &format!("- {{name: gateway{number}, publicIPAddresses: [g{number}]}}\n");
+        }
+        if servers > 0 {
+            text += "internet:\n  servers:\n";
+        }
+        for number in 1..=servers {
+            let name = "x".repeat(5 * number);
+            text += &format!("  - {{name: {name}, ipAddress: 203.0.113.{number}, fqdns: [{name}.{name}.example]}}\n");
         }
         if let Some((network, nodes, _, plugin)) = cluster {
             let profile = [
@@ -184,8 +210,9 @@ fn lab() -> impl Strategy<Value = String> {
             text += "virtualMachines:\n";
         }
         for (number, (network, nic, kernel, length)) in vms.iter().enumerate() {
+            let public = if number < own { format!("publicIPAddress: v{number}, ") } else { String::new() };
             text += &format!(
-                "- {{name: w{number}{}, subnet: vnet{}/s, enableIPForwarding: {nic}, sysctls: {{net.ipv4.ip_forward: \"{}\"}}}}\n",
+                "- {{name: w{number}{}, subnet: vnet{}/s, {public}enableIPForwarding: {nic}, sysctls: {{net.ipv4.ip_forward: \"{}\"}}}}\n",
                 "w".repeat(*length),
                 network % count,
                 u8::from(*kernel)

@@ -22,6 +22,8 @@ pub(super) enum Style {
     Address,
     /// A pod's address.
     PodAddress,
+    /// By what a subnet leaves for the internet.
+    WayOut,
     /// What a line is.
     Label,
     /// What else there is to say of it.
@@ -67,6 +69,7 @@ impl Style {
             Self::Note => "note",
             Self::Address => "mono",
             Self::PodAddress => "mono small",
+            Self::WayOut => "out",
             Self::Label => "label",
             Self::LabelNote => "label-note",
         }
@@ -79,7 +82,7 @@ impl Style {
             Self::Network => 16,
             Self::Subnet => 13,
             Self::Name | Self::Label => 12,
-            Self::Pod | Self::Note | Self::Address | Self::LabelNote => 11,
+            Self::Pod | Self::Note | Self::WayOut | Self::Address | Self::LabelNote => 11,
             Self::PodAddress => 10,
         }
     }
