@@ -32,6 +32,8 @@ Examples:
   fabctl ping a c -c 3                      real packets from pod a to pod c
   fabctl tcpdump pod/a -ne -- icmp          look at them
   fabctl exec -it node/NAME -- bash         look around
+  fabctl conntrack node/NAME                what it translates
+  fabctl snat                               who has used up its SNAT ports
   fabctl link down pod/a                    break something on purpose
   fabctl delete lab kubenet                 take it away";
 

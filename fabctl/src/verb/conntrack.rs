@@ -21,11 +21,12 @@ use crate::{
 /// The kernel of the place is asked by netlink; no program runs there. First stands the packet that began it, then
 /// the answer as it comes in: where that is not the first one turned round, addresses or ports are translated, and
 /// the answer's `dst` and `dport` are what the other side saw. A place tracks connections only if its rules make
-/// it: nodes do, pods and plain VMs do not.
+/// it: nodes and whatever translates do, pods and plain VMs do not.
 #[derive(Debug, Args)]
 #[command(after_long_help = "\
 Targets:
-  any place: node/NAME, vm/NAME, host/NODE, gateway/NAME, onprem/SITE, machine/NAME, a, pod/a …
+  any place: node/NAME, lb/CLUSTER, natgateway/NAME, firewall/NAME, vm/NAME, server/NAME, onprem/SITE,
+  host/NODE, a, pod/a …
 
 Examples:
   fabctl conntrack node/aks-nodepool1-11743156-vmss000000

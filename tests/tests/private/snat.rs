@@ -85,6 +85,6 @@ fn a_nat_gateway_has_enough_ports() {
         all.iter().map(|usage| usage["destinations"][0]["connections"].as_u64()).sum();
     assert_eq!(connections, Some(300), "{all:#?}");
     assert_eq!(held.interrupt().status.code(), Some(0));
-    let nobody = session.fabctl(&["snat", "vm/near"]);
+    let nobody = session.fabctl(&["snat", "vm/db"]);
     assert_eq!((nobody.status.code(), nobody.stdout.len()), (Some(0), 0));
 }
