@@ -17,6 +17,7 @@ pub mod address_plan;
 pub mod blueprint;
 pub mod capture;
 pub mod compare;
+pub mod condition;
 pub mod conntrack;
 pub mod document;
 pub mod effective_routes;

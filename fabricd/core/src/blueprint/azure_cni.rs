@@ -167,7 +167,7 @@ mod tests {
         let name = |namespace: &str, name: &str| {
             let manifest = Box::default();
             let (namespace, name) = (namespace.to_owned(), name.to_owned());
-            veth_name(&Pod { namespace, name, node: 0, address: None, host_network: false, manifest })
+            veth_name(&Pod { namespace, name, node: 0, address: None, host_network: false, ready: true, manifest })
                 .to_string()
         };
         assert_eq!(name("default", "nginx"), "azvc440f455693");

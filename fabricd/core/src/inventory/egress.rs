@@ -54,14 +54,6 @@ pub(super) fn public_ip_addresses(topology: &Topology) -> Vec<Resource> {
         object["ipConfiguration"] = reference(network_id(topology, &part));
         all.push(azure(&public.name, object));
     }
-    for firewall in &topology.azure_firewalls {
-        for public in &firewall.public_addresses {
-            let mut object = public_ip_address(topology, public);
-            let part = ["azureFirewalls", &firewall.name, "azureFirewallIpConfigurations", &public.name];
-            object["ipConfiguration"] = reference(network_id(topology, &part));
-            all.push(azure(&public.name, object));
-        }
-    }
     let idle = topology.unassociated_addresses.iter();
     all.extend(idle.map(|public| azure(&public.name, public_ip_address(topology, public))));
     all

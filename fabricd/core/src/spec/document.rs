@@ -2,7 +2,7 @@
 
 use k8s_openapi::api::{
     apps::v1::Deployment,
-    core::v1::{ConfigMap, Namespace, Pod},
+    core::v1::{ConfigMap, Namespace, Pod, Service},
 };
 use serde::Deserialize;
 
@@ -29,6 +29,7 @@ pub(super) struct Documents {
     /// Names of Kubernetes namespaces whose documents could not be read; `None` if unreadable too.
     pub namespaces_lost: Vec<Option<String>>,
     pub config_maps: Vec<Placed<ConfigMap>>,
+    pub services: Vec<Placed<Service>>,
     objects: usize,
     first_lab: Option<Span>,
 }
@@ -70,6 +71,10 @@ impl Documents {
             ("v1", "ConfigMap") => {
                 let config_map = placed::<ConfigMap>(root, problems).filter(|(_, whole)| *whole);
                 self.config_maps.extend(config_map.map(|(it, _)| it));
+            }
+            ("v1", "Service") => {
+                let service = placed::<Service>(root, problems).filter(|(_, whole)| *whole);
+                self.services.extend(service.map(|(it, _)| it));
             }
             ("v1", "Namespace") => {
                 let name =
@@ -157,14 +162,14 @@ fn type_of(root: &Node, problems: &mut Vec<Problem>) -> Option<(String, String)>
         }
     };
     let api_version = word("apiVersion", "`fabric/v1` for a lab, `v1` for a Pod, `apps/v1` for a Deployment");
-    let kind = word("kind", "one of `Lab`, `Pod`, `Deployment`, `Namespace`, `ConfigMap`");
+    let kind = word("kind", "one of `Lab`, `Pod`, `Deployment`, `Service`, `Namespace`, `ConfigMap`");
     Some((api_version?, kind?))
 }
 
 fn refusal(api_version: &str, kind: &str, version_span: Span, kind_span: Span) -> Problem {
     let expected = match kind {
         "Lab" => Some("fabric/v1"),
-        "Pod" | "Namespace" | "ConfigMap" => Some("v1"),
+        "Pod" | "Namespace" | "ConfigMap" | "Service" => Some("v1"),
         "Deployment" => Some("apps/v1"),
         _ => None,
     };
@@ -181,6 +186,6 @@ fn refusal(api_version: &str, kind: &str, version_span: Span, kind_span: Span) -
         Some(name) if name != kind => Problem::new(kind_span, format!("unknown kind {}", quoted(kind)))
             .help(format!("did you mean `{name}`?")),
         _ => Problem::new(kind_span, format!("not built yet: {kind} ({api_version})"))
-            .help("remove the document; Lab, Pod, Deployment, Namespace and ConfigMap are built"),
+            .help("remove the document; Lab, Pod, Deployment, Service, Namespace and ConfigMap are built"),
     }
 }

@@ -30,7 +30,7 @@ mod yaml;
 
 use k8s_openapi::api::{
     apps::v1::Deployment,
-    core::v1::{ConfigMap, Namespace, Pod},
+    core::v1::{ConfigMap, Namespace, Pod, Service},
 };
 
 pub use self::schema::schema;
@@ -88,6 +88,8 @@ pub struct LabSpec {
     pub namespaces_lost: Vec<Option<String>>,
     /// Kubernetes ConfigMaps.
     pub config_maps: Vec<Placed<ConfigMap>>,
+    /// Kubernetes Services.
+    pub services: Vec<Placed<Service>>,
 }
 
 /// A typed document with the places of its values.
@@ -209,13 +211,14 @@ pub fn read(sources: &[Source]) -> (Option<LabSpec>, Vec<Problem>) {
     }
     let mut problems = vec![];
     let documents = Documents::read(sources, &mut problems);
-    let Documents { lab, lab_lost, workloads, namespaces, namespaces_lost, config_maps, .. } = documents;
+    let Documents { lab, lab_lost, workloads, namespaces, namespaces_lost, config_maps, services, .. } =
+        documents;
     if lab.is_none() && !lab_lost {
         problems.push(
             Problem::new(start, "no document of `kind: Lab`")
                 .help("one file of a lab begins with `apiVersion: fabric/v1` and `kind: Lab`"),
         );
     }
-    let spec = lab.map(|lab| LabSpec { lab, workloads, namespaces, namespaces_lost, config_maps });
+    let spec = lab.map(|lab| LabSpec { lab, workloads, namespaces, namespaces_lost, config_maps, services });
     (spec, problems)
 }

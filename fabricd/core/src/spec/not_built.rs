@@ -11,11 +11,10 @@ use super::{
 const LAB_SECTIONS: [&str; 3] = ["networkSecurityGroups", "loadBalancers", "privateEndpoints"];
 
 /// Kinds that are read.
-pub(super) const BUILT_KINDS: [&str; 5] = ["Lab", "Pod", "Deployment", "Namespace", "ConfigMap"];
+pub(super) const BUILT_KINDS: [&str; 6] = ["Lab", "Pod", "Deployment", "Service", "Namespace", "ConfigMap"];
 
 /// Kinds of Kubernetes that come later or never.
-pub(super) const OTHER_KINDS: [&str; 25] = [
-    "Service",
+pub(super) const OTHER_KINDS: [&str; 24] = [
     "Ingress",
     "IngressClass",
     "NetworkPolicy",

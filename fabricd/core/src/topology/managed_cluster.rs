@@ -216,6 +216,7 @@ impl Drafted<'_> {
             nodes,
             pods: vec![],
             deployments: vec![],
+            services: vec![],
             namespaces: vec![],
         };
         Unpopulated { cluster, complete }

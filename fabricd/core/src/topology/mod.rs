@@ -38,6 +38,7 @@ mod resource_name;
 pub mod route_table;
 pub mod scale_set;
 mod scheduler;
+mod service;
 mod shortage;
 mod standing;
 mod unique;
@@ -60,12 +61,14 @@ pub use self::{
     planned::plan_addresses,
     public_address::PublicAddress,
     resolve::{AZURE_VMS_MAX, resolve},
+    service::{Endpoint, Frontend, Service, ServicePort, ServiceType, TrafficPolicy, Transport},
     standing::{Rollout, Standing},
     way_out::{Departure, WayOut},
 };
 pub use crate::spec::lab::GatewayType;
 use crate::{
     address_plan::{MaxSurge, Mode},
+    condition::Conditions,
     name::LabName,
     place::Place,
 };
@@ -95,6 +98,8 @@ pub struct Topology {
     pub azure_firewalls: Vec<AzureFirewall>,
     /// What there is beyond Azure; `None` if nothing of the lab has a way there.
     pub internet: Option<Internet>,
+    /// What its pods and backends are like now.
+    pub conditions: Conditions,
 }
 
 /// A VNet.
@@ -298,6 +303,8 @@ pub struct ManagedCluster {
     pub pods: Vec<Pod>,
     /// Deployments as written.
     pub deployments: Vec<Deployment>,
+    /// Services: those of every cluster, then those of the file.
+    pub services: Vec<Service>,
     /// Kubernetes namespaces: the four of every cluster and those of the file, sorted.
     pub namespaces: Vec<String>,
 }
@@ -380,6 +387,8 @@ pub struct Pod {
     pub address: Option<Ipv4Addr>,
     /// Whether it lives in its node's network namespace.
     pub host_network: bool,
+    /// Whether it may be given packets of Services.
+    pub ready: bool,
     /// The manifest, or the one that the Deployment's template makes.
     pub manifest: Box<PodManifest>,
 }

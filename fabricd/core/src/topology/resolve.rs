@@ -12,7 +12,7 @@ use super::{
     node, peering, pod_address,
     pod_subnet::Placed,
     route_table, scheduler, shortage,
-    standing::Course,
+    standing::{Course, pod_key},
     virtual_machine,
     workload::{self, Draft},
 };
@@ -123,6 +123,7 @@ fn try_resolve(
         unassociated_addresses,
         azure_firewalls,
         internet,
+        conditions: standing.conditions.clone(),
     };
     connected_ranges::check(spec, &topology, problems);
     Some(topology)
@@ -300,6 +301,7 @@ fn pods(
             node,
             address,
             host_network,
+            ready: standing.conditions.is_ready(&pod_key(&cluster.name, &draft.namespace, draft.name())),
             manifest: draft.manifest.clone(),
         };
         let place = cluster.pod_place(&pod);

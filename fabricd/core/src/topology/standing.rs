@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::{Topology, address_book::AddressBook, agent_pool::Draft, scale_set::node_name};
 use crate::{
     address_plan::{Mode, formula::blocks},
+    condition::Conditions,
     spec::outbound::OutboundType,
 };
 
@@ -33,6 +34,9 @@ pub struct Standing {
     /// How each cluster leaves for the internet: AKS does not allow every change.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub(super) outbound_types: BTreeMap<String, OutboundType>,
+    /// What was switched by hand or found by probing.
+    #[serde(default, skip_serializing_if = "Conditions::is_empty")]
+    pub(super) conditions: Conditions,
 }
 
 /// What a node has.
@@ -63,7 +67,7 @@ pub(super) struct PodLease {
 impl Standing {
     /// What the lab of this topology has given away.
     pub fn of(topology: &Topology) -> Self {
-        let mut standing = Self::default();
+        let mut standing = Self { conditions: topology.conditions.clone(), ..Self::default() };
         for cluster in &topology.managed_clusters {
             standing.outbound_types.insert(cluster.name.clone(), cluster.outbound.outbound_type);
             let balancer = cluster.outbound.load_balancer.as_ref();
@@ -150,7 +154,7 @@ pub(super) fn site_key(site: &str) -> String {
     format!("onPremises/{site}")
 }
 
-fn pod_key(cluster: &str, namespace: &str, name: &str) -> String {
+pub(super) fn pod_key(cluster: &str, namespace: &str, name: &str) -> String {
     format!("{cluster}/{namespace}/{name}")
 }
 

@@ -2,8 +2,11 @@
 
 use std::net::Ipv4Addr;
 
-use super::{ManagedCluster, NetworkInterface, PublicAddress, SubnetIndex, Topology, UserNextHop};
-use crate::place::Place;
+use super::{ManagedCluster, NetworkInterface, PublicAddress, SubnetIndex, Topology};
+use crate::{
+    effective_routes::{NextHop, effective_routes},
+    place::Place,
+};
 
 /// What a packet of a NIC goes by whose effective route is Internet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,21 +37,15 @@ impl Topology {
     /// How packets to the internet leave the NIC of `vm`, from its own address in `subnet` or from pods behind it
     /// that are in `subnet`. Routes for a part of the internet only are not looked at.
     pub fn departure(&self, vm: &Place, nic: &NetworkInterface, subnet: SubnetIndex) -> Departure {
-        let table = self.subnet(subnet).route_table.map(|table| &self.route_tables[table]);
-        let everything = table.and_then(|table| {
-            table
-                .routes
-                .iter()
-                .find(|route| route.address_prefix.prefix_len() == 0)
-                .map(|route| route.next_hop)
-        });
-        match everything {
-            None | Some(UserNextHop::Internet) => {
+        let routes = effective_routes(self, subnet);
+        let everything = routes.iter().find(|route| route.active && route.address_prefix.prefix_len() == 0);
+        match everything.map(|route| route.next_hop) {
+            Some(NextHop::Internet) => {
                 self.way_out(vm, nic, subnet).map_or(Departure::Nowhere, Departure::WayOut)
             }
-            Some(UserNextHop::VirtualAppliance(address)) => Departure::VirtualAppliance(address),
-            Some(UserNextHop::VirtualNetworkGateway) => Departure::VirtualNetworkGateway,
-            Some(UserNextHop::VnetLocal | UserNextHop::None) => Departure::Nowhere,
+            Some(NextHop::VirtualAppliance(address, _)) => Departure::VirtualAppliance(address),
+            Some(NextHop::VirtualNetworkGateway(_)) => Departure::VirtualNetworkGateway,
+            Some(NextHop::VnetLocal | NextHop::VnetPeering(_) | NextHop::None) | None => Departure::Nowhere,
         }
     }
 

@@ -62,7 +62,7 @@ fn subnets_say_what_they_leave_by() {
     pods: out by pods-natgw
     jump: out by own addresses
     inspected: out by 10.224.4.5 nva
-    tunnelled: out by vpn-gateway and datacenter
+    tunnelled: no way out
     closed: no way out
     GatewaySubnet:
     ");

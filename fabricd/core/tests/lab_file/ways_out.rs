@@ -4,7 +4,7 @@ use fabric_core::{
     place::Place,
     snat::{Allocation, allocations, default_ports},
     spec::load_onto,
-    topology::{Rollout, Standing, Topology, WayOut},
+    topology::{Departure, Rollout, Standing, Topology, WayOut},
 };
 
 use crate::text::{rendered, source, topology};
@@ -87,6 +87,28 @@ fn a_nat_gateway_comes_before_a_public_address_and_that_before_a_load_balancer()
     let place = Place::Node { name: node.name.clone() };
     let pods = topology.pod_subnet(&place).unwrap();
     assert_eq!(topology.way_out(&place, &node.nic, pods), Some(WayOut::NatGateway(0)));
+}
+
+/// What a gateway announces counts too: a default site takes everything that has no route of the user's own.
+#[test]
+fn a_default_site_takes_what_has_no_other_route() {
+    let text = "apiVersion: fabric/v1\nkind: Lab\nmetadata: {name: l}\n\
+        publicIPAddresses: [{name: a}, {name: b}]\n\
+        routeTables:\n- name: own\n  routes: [{name: r, addressPrefix: 0.0.0.0/0, nextHopType: Internet}]\n\
+        - {name: deaf, disableBgpRoutePropagation: true}\n\
+        virtualNetworks:\n- name: vnet\n  addressPrefixes: [10.224.0.0/12]\n  subnets:\n  \
+        - {name: GatewaySubnet, addressPrefix: 10.225.0.0/24}\n  - {name: plain, addressPrefix: 10.224.0.0/24}\n  \
+        - {name: routed, addressPrefix: 10.224.1.0/24, routeTable: own}\n  \
+        - {name: deaf, addressPrefix: 10.224.2.0/24, routeTable: deaf}\n\
+        virtualMachines:\n- {name: one, subnet: vnet/plain, publicIPAddress: a}\n\
+        - {name: two, subnet: vnet/routed, publicIPAddress: b}\n- {name: three, subnet: vnet/deaf}\n\
+        virtualNetworkGateways: [{name: vpn, virtualNetwork: vnet, gatewayDefaultSite: dc}]\n\
+        onPremises: [{name: dc, addressPrefixes: [10.1.0.0/16], virtualNetworkGateway: vpn}]\n";
+    let topology = topology(text);
+    let departures: Vec<Departure> =
+        topology.azure_vms().map(|(vm, _, nic)| topology.departure(&vm, nic, nic.subnet)).collect();
+    let own = Departure::WayOut(WayOut::PublicAddress("198.51.100.2".parse().unwrap()));
+    assert_eq!(departures, [Departure::VirtualNetworkGateway, own, Departure::Nowhere]);
 }
 
 #[test]

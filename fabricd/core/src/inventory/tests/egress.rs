@@ -58,6 +58,14 @@ fn public_addresses_say_whose_they_are() {
 }
 
 #[test]
+fn every_public_address_is_listed_once() {
+    let topology = lab(include_str!("../../../../../labs/azure-firewall/lab.yaml"));
+    let listed = list(&topology, &Faults::default(), Kind::PublicIpAddresses, None, None);
+    let names: std::collections::BTreeSet<&str> = listed.iter().map(|one| one.name.as_str()).collect();
+    assert_eq!(names.len(), listed.len(), "{names:?}");
+}
+
+#[test]
 fn devices_look_as_in_az() {
     let topology = every_way_out();
     insta::assert_snapshot!(show(&topology, Kind::NatGateways, Some("natgw")), @r#"
@@ -191,9 +199,14 @@ fn who_leaves_by_them_says_so() {
     let own = "/networkProfile/networkInterfaces/0/ipConfigurations/0/publicIPAddress/id";
     assert_eq!(at(Kind::VirtualMachines, "jumpbox", own), format!("{network}/publicIPAddresses/jump-ip"));
     assert_eq!(at(Kind::VirtualMachines, "closed", "/publicIps"), "null");
-    let site = "/labs/every-way-out/providers/Fabric/onPremises/datacenter";
-    assert_eq!(at(Kind::VirtualNetworkGateways, "vpn-gateway", "/gatewayDefaultSite/id"), site);
     assert_eq!(at(Kind::OnPremises, "datacenter", "/publicIPAddress"), "192.0.2.9");
+}
+
+#[test]
+fn a_gateway_names_its_default_site() {
+    let topology = lab(include_str!("../../../../../labs/forced-tunnelling/lab.yaml"));
+    let site = at(&topology, Kind::VirtualNetworkGateways, "vpn-gateway", "/gatewayDefaultSite/id");
+    assert_eq!(site, "/labs/forced-tunnelling/providers/Fabric/onPremises/datacenter");
 }
 
 #[test]

@@ -41,6 +41,7 @@ fn pod(name: &str, namespace: &str, address: [u8; 4]) -> Pod {
         node: 0,
         address: Some(address),
         host_network: false,
+        ready: true,
         manifest: Box::new(manifest),
     }
 }
@@ -88,6 +89,7 @@ pub fn topology() -> Topology {
             pod("a", "default", [10, 244, 0, 5]),
         ],
         deployments: vec![deployment],
+        services: vec![],
         namespaces: vec!["default".into(), "web".into()],
     };
     let subnet = |name: &str, prefix: &str, route_table| Subnet {
@@ -142,5 +144,6 @@ pub fn topology() -> Topology {
         unassociated_addresses: vec![],
         azure_firewalls: vec![],
         internet: None,
+        conditions: crate::condition::Conditions::default(),
     }
 }
