@@ -235,7 +235,7 @@ fn ipv6() {
         Object::Route(default),
         Object::Route(link),
         Object::Route(hole),
-        Object::Rule(Rule { priority: 9, input: None, from: Some("fd00::/64".parse().unwrap()), table: 9 }),
+        Object::Rule(Rule { priority: 9, input: None, from: Some("fd00::/64".parse().unwrap()), mark: None, table: 9 }),
     ];
     check(connected(), objects.map(|object| (pod(), object)).to_vec(), |lab| {
         let default = &lab.ip(&pod(), "-6 route show default")[0];
@@ -246,7 +246,7 @@ fn ipv6() {
 fn rules() {
     let rule = |priority, input: Option<&str>, from: Option<&str>, table| {
         let from = from.map(|from| from.parse().unwrap());
-        (pod(), Object::Rule(Rule { priority, input: input.map(IfName::fixed), from, table }))
+        (pod(), Object::Rule(Rule { priority, input: input.map(IfName::fixed), from, mark: None, table }))
     };
     let objects = vec![
         rule(1, Some("eth0"), Some("10.1.0.0/16"), 1000),
