@@ -69,7 +69,8 @@ impl Topology {
         let instances = self.azure_vms().filter_map(|(_, _, nic)| nic.public_address.as_ref());
         let firewalls = self.azure_firewalls.iter().flat_map(|firewall| &firewall.public_addresses);
         let services = self.managed_clusters.iter().flat_map(|cluster| &cluster.services);
-        let public = services.filter_map(|service| service.frontend.as_ref()).filter(|it| it.subnet.is_none());
+        let public =
+            services.filter_map(|service| service.frontend.as_ref()).filter(|it| it.subnet.is_none());
         let frontends = public.map(|frontend| &frontend.address);
         let outbound = balancers.flat_map(|it| &it.frontends);
         let all = outbound.chain(frontends).chain(gateways).chain(firewalls).chain(instances);

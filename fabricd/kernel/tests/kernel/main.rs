@@ -8,6 +8,7 @@ mod doctor;
 mod faults;
 mod isolation;
 mod lab;
+mod load_balancer;
 mod objects;
 mod ordinary_user;
 mod packets;
@@ -31,6 +32,7 @@ fn main() {
         objects::trials(),
         faults::trials(),
         conntrack::trials(),
+        load_balancer::trials(),
         differences::trials(),
         packets::trials(),
         routing::trials(),

@@ -235,7 +235,13 @@ fn ipv6() {
         Object::Route(default),
         Object::Route(link),
         Object::Route(hole),
-        Object::Rule(Rule { priority: 9, input: None, from: Some("fd00::/64".parse().unwrap()), mark: None, table: 9 }),
+        Object::Rule(Rule {
+            priority: 9,
+            input: None,
+            from: Some("fd00::/64".parse().unwrap()),
+            mark: None,
+            table: 9,
+        }),
     ];
     check(connected(), objects.map(|object| (pod(), object)).to_vec(), |lab| {
         let default = &lab.ip(&pod(), "-6 route show default")[0];
@@ -253,6 +259,16 @@ fn rules() {
         rule(2, Some("lo"), None, 254),
         rule(32765, None, Some("10.9.0.7/32"), 70000),
         rule(3, None, None, 7),
+        (
+            pod(),
+            Object::Rule(Rule {
+                priority: 4,
+                input: None,
+                from: None,
+                mark: Some(0x0ae0_0004),
+                table: 0x0ae0_0004,
+            }),
+        ),
     ];
     check(connected(), objects, |lab| {
         let rules = lab.ip(&pod(), "rule");

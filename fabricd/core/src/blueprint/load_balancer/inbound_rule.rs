@@ -44,7 +44,8 @@ pub fn draw(
 ) {
     for (address, rules) in frontends {
         let Some(rule) = rules.values().next() else { continue };
-        let cause: Arc<str> = Arc::from(format!("loadBalancer/{}/{}", cluster.name, rule.frontend.address.name));
+        let cause: Arc<str> =
+            Arc::from(format!("loadBalancer/{}/{}", cluster.name, rule.frontend.address.name));
         // An address is answered for only where a route leads to another link.
         let (near, far) = if rule.frontend.subnet.is_some() {
             (&links.vnet, &links.wan)
@@ -206,11 +207,8 @@ fn prerouting(
         .flat_map(|it| &it.frontends)
         .map(|frontend| frontend.address)
         .collect();
-    let only_inbound: Vec<String> = frontends
-        .keys()
-        .filter(|address| !outbound.contains(address))
-        .map(ToString::to_string)
-        .collect();
+    let only_inbound: Vec<String> =
+        frontends.keys().filter(|address| !outbound.contains(address)).map(ToString::to_string).collect();
     if !only_inbound.is_empty() {
         let _ = writeln!(text, "    ip daddr {} drop comment \"no rule\"", set(&only_inbound));
     }

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, net::Ipv4Addr};
 
-use crate::topology::{Frontend, ManagedCluster, ServicePort, Transport};
+use crate::topology::{Frontend, ManagedCluster, Service, ServicePort, Transport};
 
 /// What comes for one port of a frontend, and who may get it.
 #[derive(Clone, Debug)]
@@ -34,7 +34,7 @@ pub fn frontends(cluster: &ManagedCluster) -> Rules<'_> {
         let of_frontend = rules.entry(frontend.address.address).or_default();
         for port in &service.ports {
             of_frontend.entry((port.transport, port.port)).or_insert_with(|| LoadBalancingRule {
-                name: format!("{}-{}-{}", balancer_name(&service.uid), port.transport, port.port),
+                name: format!("{}-{}", service.azure_name(), Service::rule_name(port)),
                 frontend,
                 transport: port.transport,
                 port: port.port,
@@ -49,13 +49,6 @@ pub fn frontends(cluster: &ManagedCluster) -> Rules<'_> {
 
 fn healthy(cluster: &ManagedCluster, port: &ServicePort) -> Vec<usize> {
     (0..cluster.nodes.len()).filter(|node| !port.unhealthy.contains(node)).collect()
-}
-
-/// Source: Kubernetes, cloud-provider, `DefaultLoadBalancerName`: `a` and the UID without dashes, cut to 32
-/// characters.
-fn balancer_name(uid: &str) -> String {
-    let uid = uid.chars().filter(char::is_ascii_alphanumeric);
-    std::iter::once('a').chain(uid).take(32).collect()
 }
 
 impl LoadBalancingRule<'_> {
