@@ -276,7 +276,7 @@ fn rules() {
         assert_eq!((&first["priority"], &first["iif"]), (&1.into(), &"eth0".into()));
         assert_eq!((&first["src"], &first["srclen"]), (&"10.1.0.0".into(), &16.into()));
         assert_eq!(first["table"], "1000");
-        assert_eq!(rules.as_array().unwrap().len(), 7);
+        assert_eq!(rules.as_array().unwrap().len(), 8);
     });
 }
 

@@ -17,7 +17,7 @@ use super::{
     super::{
         Blueprint, edge,
         underlay::link_route,
-        virtual_switch::{SILENT, no_table, push_input, set},
+        virtual_switch::{no_table, push_input, set},
     },
     ANSWER,
     load_balancing::{LoadBalancingRule, Rules},
@@ -113,9 +113,22 @@ pub fn rules(cluster: &ManagedCluster, frontends: &Rules<'_>) -> String {
     }
     text.push_str("  }\n");
     push_input(&mut text, "");
-    text.push_str(SILENT);
+    output(&mut text, frontends);
     text.push_str("}\n");
     text
+}
+
+/// Nothing is told about packets that are lost. A reset to who is in no VNet of the load balancer's own has no
+/// way there.
+fn output(text: &mut String, frontends: &Rules<'_>) {
+    let internal =
+        frontends.iter().filter(|(_, rules)| rules.values().any(|it| it.frontend.subnet.is_some()));
+    let internal: Vec<String> = internal.map(|(address, _)| address.to_string()).collect();
+    text.push_str("  chain output {\n    type filter hook output priority filter; policy accept;\n    ip protocol icmp drop\n");
+    if !internal.is_empty() {
+        let _ = writeln!(text, "    oifname \"wan\" ip saddr {} drop", set(&internal));
+    }
+    text.push_str("  }\n");
 }
 
 /// One line that chooses among all nodes, so that the loss of one moves nobody else; what falls to one that is
