@@ -55,9 +55,77 @@ fn inbound(blueprint: &Blueprint, place: &Place, words: &[&str]) -> String {
 fn a_load_balancer_answers_for_its_frontends_and_knows_the_way_to_each_node() {
     let blueprint = draw(&lab(2, OVERLAY, SERVICES), Machine::COMPLETE);
     let text = rules(&blueprint, &balancer());
-    insta::assert_snapshot!(&text[text.find("table ip inbound").unwrap()..], @"");
+    insta::assert_snapshot!(&text[text.find("table ip inbound").unwrap()..], @r#"
+    table ip inbound
+    flush table ip inbound
+    table ip inbound {
+      map flows {
+        type ipv4_addr . inet_service . ipv4_addr . inet_service : mark
+        size 65535
+        flags dynamic,timeout
+      }
+      chain choose {
+        ip daddr 10.224.0.6 tcp dport 5432 meta mark set jhash ip saddr . ip daddr mod 2 seed 0x1 map { 0 : 0x0ae00004, 1 : 0x0ae00005 } comment "abeedd90384598412ac85f0fea7fd9cb-TCP-5432"
+        ip daddr 198.51.100.2 tcp dport 80 meta mark set jhash ip saddr . tcp sport . ip daddr . tcp dport mod 2 seed 0x1 map { 0 : 0x0ae00004, 1 : 0x0ae00005 } comment "a4d26b2b8c88a892ca89a54f9123e920-TCP-80"
+        ip daddr 198.51.100.2 udp dport 80 meta mark set jhash ip saddr . udp sport . ip daddr . udp dport mod 2 seed 0x1 map { 0 : 0x0ae00004, 1 : 0x0ae00005 } comment "a4d26b2b8c88a892ca89a54f9123e920-UDP-80"
+      }
+      chain remember {
+        ip daddr 198.51.100.2 update @flows { ip saddr . tcp sport . ip daddr . tcp dport timeout 4m : meta mark }
+        ip daddr 10.224.0.6 update @flows { ip saddr . tcp sport . ip daddr . tcp dport timeout 30m : meta mark }
+        accept
+      }
+      chain prerouting {
+        type filter hook prerouting priority raw; policy accept;
+        iifname "vnet" ip saddr . meta l4proto . th sport { 198.51.100.2 . tcp . 80, 198.51.100.2 . udp . 80 } notrack meta mark set 0x10000 accept
+        iifname "wan" ip daddr . meta l4proto . th dport { 198.51.100.2 . tcp . 80, 198.51.100.2 . udp . 80 } goto inbound
+        iifname "vnet" ip daddr . meta l4proto . th dport { 10.224.0.6 . tcp . 5432 } goto inbound
+        ip daddr { 10.224.0.6, 198.51.100.2 } drop comment "no rule"
+      }
+      chain inbound {
+        notrack
+        ip frag-off & 0x3fff != 0 drop
+        ip protocol tcp tcp flags & (fin | syn | rst | ack) != syn goto established
+        jump choose
+        meta mark 0 drop comment "no healthy backend"
+        ip protocol tcp goto remember
+        accept
+      }
+      chain established {
+        meta mark set ip saddr . tcp sport . ip daddr . tcp dport map @flows
+        meta mark 0 tcp flags & rst == 0 reject with tcp reset
+        meta mark 0 drop
+        goto remember
+      }
+      chain forward {
+        type filter hook forward priority filter; policy accept;
+      }
+      chain input {
+        type filter hook input priority filter; policy drop;
+        iifname "pa0" udp dport 4789 accept comment "tunnels of the underlay"
+      }
+      chain output {
+        type filter hook output priority filter; policy accept;
+        ip protocol icmp drop
+        oifname "wan" ip saddr 10.224.0.6 drop
+      }
+    }
+    "#);
     let words = ["fwmark", "table 1", "/32", "proxy"];
-    insta::assert_snapshot!(inbound(&blueprint, &balancer(), &words), @"");
+    insta::assert_snapshot!(inbound(&blueprint, &balancer(), &words), @"
+    sysctl net.ipv4.neigh.vnet.proxy_delay=0  # loadBalancer/aks/aksOutboundRule
+    sysctl net.ipv4.neigh.wan.proxy_delay=0  # loadBalancer/aks/aksOutboundRule
+    address 198.51.100.1/32 dev lo  # loadBalancer/aks/aksOutboundRule
+    address 100.127.16.0/32 dev pa0  # loadBalancer/aks/aksOutboundRule
+    rule 10 from 100.127.16.0/32 iif lo lookup 4789  # loadBalancer/aks/aksOutboundRule
+    rule 1004 from all fwmark 0xae00004 lookup 182452228  # loadBalancer/aks/backendPool
+    rule 1005 from all fwmark 0xae00005 lookup 182452229  # loadBalancer/aks/backendPool
+    route 10.224.0.6/32 dev wan scope link  # loadBalancer/aks/abeedd90384598412ac85f0fea7fd9cb
+    route 198.51.100.2/32 dev vnet scope link  # loadBalancer/aks/kubernetes-a4d26b2b8c88a892ca89a54f9123e920
+    route default via 10.224.0.4 dev vnet onlink table 182452228  # loadBalancer/aks/backendPool
+    route default via 10.224.0.5 dev vnet onlink table 182452229  # loadBalancer/aks/backendPool
+    neighbour proxy 10.224.0.6 dev vnet  # loadBalancer/aks/abeedd90384598412ac85f0fea7fd9cb
+    neighbour proxy 198.51.100.2 dev wan  # loadBalancer/aks/kubernetes-a4d26b2b8c88a892ca89a54f9123e920
+    ");
 }
 
 #[test]
@@ -65,8 +133,35 @@ fn a_host_lets_frontends_through_and_sends_answers_back() {
     let topology = lab(2, OVERLAY, SERVICES);
     let blueprint = draw(&topology, Machine::COMPLETE);
     let host = Place::Host { vm: topology.managed_clusters[0].nodes[0].name.clone() };
-    insta::assert_snapshot!(rules(&blueprint, &host), @"");
-    insta::assert_snapshot!(inbound(&blueprint, &host, &["fwmark", "table 9"]), @"");
+    insta::assert_snapshot!(rules(&blueprint, &host), @r#"
+    table ip host
+    delete table ip host
+    table ip host {
+      chain forward {
+        type filter hook forward priority filter; policy accept;
+        iifname "vm0" ip saddr != { 10.224.0.4, 10.224.0.6, 198.51.100.2, 10.244.0.0/24 } drop comment "nic:aks-np-12345678-vmss000000 enableIPForwarding=false"
+        oifname "vm0" ip daddr != { 10.224.0.4, 10.224.0.6, 198.51.100.2, 10.244.0.0/24 } drop comment "nic:aks-np-12345678-vmss000000 enableIPForwarding=false"
+        ip protocol { ipencap, gre } drop comment "platform: no IP-in-IP, no GRE"
+        tcp flags syn tcp option maxseg size > 1410 tcp option maxseg size set 1410 comment "platform: MSS 1410"
+      }
+      chain answers {
+        type filter hook prerouting priority mangle; policy accept;
+        iifname "vm0" ip saddr . meta l4proto . th sport { 198.51.100.2 . tcp . 80, 198.51.100.2 . udp . 80 } meta mark set 0x10000
+      }
+      chain input {
+        type filter hook input priority filter; policy drop;
+        iifname "pa0" udp dport 4789 accept comment "tunnels of the underlay"
+      }
+      chain output {
+        type filter hook output priority filter; policy accept;
+        ip protocol icmp drop comment "platform: the switch is silent"
+      }
+    }
+    "#);
+    insta::assert_snapshot!(inbound(&blueprint, &host, &["fwmark", "table 9"]), @"
+    rule 32900 from all fwmark 0x10000 iif vm0 lookup 9  # loadBalancer/aks/kubernetes
+    route default via 100.127.16.0 dev vnet onlink table 9  # loadBalancer/aks/kubernetes
+    ");
 }
 
 #[test]
@@ -79,7 +174,34 @@ fn without_floating_ip_hosts_translate() {
     let blueprint = draw(&topology, Machine::COMPLETE);
     let host = Place::Host { vm: topology.managed_clusters[0].nodes[0].name.clone() };
     let text = rules(&blueprint, &host);
-    insta::assert_snapshot!(&text[text.find("  chain answers").unwrap()..], @"");
+    insta::assert_snapshot!(&text[text.find("  chain answers").unwrap()..], @r#"
+      chain answers {
+        type filter hook prerouting priority mangle; policy accept;
+        iifname "vm0" ct direction reply ct status dnat meta mark set 0x10000
+      }
+      chain tunnels_in {
+        type filter hook prerouting priority raw; policy accept;
+        iifname "pa0" notrack
+      }
+      chain tunnels_out {
+        type filter hook output priority raw; policy accept;
+        oifname "pa0" notrack
+      }
+      chain not_floating {
+        type nat hook prerouting priority dstnat; policy accept;
+        iifname "vnet" ip daddr 198.51.100.2 tcp dport 80 dnat to 10.224.0.4:30080 comment "a4d26b2b8c88a892ca89a54f9123e920-TCP-80"
+        iifname "vnet" ip daddr 198.51.100.2 udp dport 80 dnat to 10.224.0.4:32538 comment "a4d26b2b8c88a892ca89a54f9123e920-UDP-80"
+      }
+      chain input {
+        type filter hook input priority filter; policy drop;
+        iifname "pa0" udp dport 4789 accept comment "tunnels of the underlay"
+      }
+      chain output {
+        type filter hook output priority filter; policy accept;
+        ip protocol icmp drop comment "platform: the switch is silent"
+      }
+    }
+    "#);
 }
 
 /// There is one only where something needs it, and it needs no outbound rule.

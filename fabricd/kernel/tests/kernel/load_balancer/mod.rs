@@ -20,9 +20,11 @@ crate::tests!(
     datagrams_move,
     without_floating_ip,
     without_an_outbound_rule,
+    behind_a_nat_gateway,
     health_probes,
 );
 
+const WEB: Ipv4Addr = Ipv4Addr::new(203, 0, 113, 10);
 const OVERLAY: &str = "networkPlugin: azure, networkPluginMode: overlay, podCidr: 10.244.0.0/16";
 
 fn lab(profile: &str, services: &str) -> String {
@@ -83,15 +85,14 @@ fn everybody_reaches(profile: &str) {
     let (public, internal) = (world.frontend("public"), world.frontend("internal"));
     world.serve(public, 80);
     world.serve(internal, 8080);
-    let address = |text: &str| text.parse::<Ipv4Addr>().unwrap();
     let site = world.topology.on_premises[0].public_address.unwrap();
     let expected = [
-        (server("web"), public, 80, address("203.0.113.10")),
-        (vm("vm"), public, 80, address("198.51.100.40")),
+        (server("web"), public, 80, WEB),
+        (vm("vm"), public, 80, Ipv4Addr::new(198, 51, 100, 40)),
         (machine(), public, 80, site),
-        (vm("vm"), internal, 8080, address("10.226.0.4")),
-        (vm("far"), internal, 8080, address("10.20.0.4")),
-        (machine(), internal, 8080, address("10.1.2.3")),
+        (vm("vm"), internal, 8080, Ipv4Addr::new(10, 226, 0, 4)),
+        (vm("far"), internal, 8080, Ipv4Addr::new(10, 20, 0, 4)),
+        (machine(), internal, 8080, Ipv4Addr::new(10, 1, 2, 3)),
     ];
     for (from, frontend, port, client) in expected {
         assert_eq!(world.ask(&from, (frontend, port)).1, client, "{from} to {frontend}");
@@ -99,7 +100,7 @@ fn everybody_reaches(profile: &str) {
     let web = server("web");
     assert_eq!(world.nodes_of(&web, (public, 80), 24).len(), 2, "both nodes");
     assert_eq!(world.nodes_of(&vm("vm"), (internal, 8080), 24).len(), 2, "both nodes");
-    // Routes of Azure's switch are no hops: node, load balancer and hosts give the TTL back.
+    // Its datagrams have a TTL of 2: the internet's router is a hop, what is of Azure is none.
     let seen = world.ask_by_udp(&web, 4000, SocketAddrV4::new(public, 80));
     assert_eq!(seen.1, "203.0.113.10:4000".parse().unwrap());
 
@@ -115,8 +116,8 @@ fn everybody_reaches(profile: &str) {
     assert!(!ping(&web, public) && !ping(&vm("vm"), internal));
     // The outbound rule goes on.
     let of_cluster = &world.topology.managed_clusters[0].outbound.load_balancer.as_ref().unwrap().frontends;
-    world.answer(&web, 9, SocketAddrV4::new(address("203.0.113.10"), 80));
-    assert_eq!(world.ask(&world.node(0), (address("203.0.113.10"), 80)), (9, of_cluster[0].address));
+    world.answer(&web, 9, SocketAddrV4::new(WEB, 80));
+    assert_eq!(world.ask(&world.node(0), (WEB, 80)), (9, of_cluster[0].address));
 }
 
 fn flows_stay_and_new_ones_go_elsewhere() {
@@ -202,7 +203,7 @@ fn without_floating_ip() {
         world.answer(&world.node(number), number, SocketAddrV4::new(address, 30081));
     }
     let (web, vm) = (server("web"), vm("vm"));
-    assert_eq!(world.ask(&web, (public, 80)).1, Ipv4Addr::new(203, 0, 113, 10));
+    assert_eq!(world.ask(&web, (public, 80)).1, WEB);
     assert_eq!(world.nodes_of(&web, (public, 80), 24).len(), 2);
     assert_eq!(world.ask(&vm, (internal, 8080)).1, Ipv4Addr::new(10, 226, 0, 4));
     assert_eq!(world.ask(&machine(), (internal, 8080)).1, Ipv4Addr::new(10, 1, 2, 3));
@@ -215,7 +216,7 @@ fn without_an_outbound_rule() {
     world.serve(public, 80);
     let web = server("web");
     assert_eq!(world.nodes_of(&web, (public, 80), 24).len(), 2);
-    let address = SocketAddrV4::new(Ipv4Addr::new(203, 0, 113, 10), 80);
+    let address = SocketAddrV4::new(WEB, 80);
     world.answer(&web, 9, address);
     assert!(world.connect(&vm("vm"), address).is_some());
     assert!(
@@ -235,6 +236,21 @@ fn without_an_outbound_rule() {
             assert_eq!(world.ask(&world.node(0), address).0, 9);
         }
     }
+}
+
+/// What begins on the nodes has another way out than what they answer.
+fn behind_a_nat_gateway() {
+    let text = lab(&format!("{OVERLAY}, outboundType: userAssignedNATGateway"), &[PUBLIC, INTERNAL].concat());
+    let nodes = "{name: nodes, addressPrefix: 10.224.0.0/24";
+    let world = World::of(&text.replace(nodes, &format!("{nodes}, natGateway: nat")));
+    let (public, internal) = (world.frontend("public"), world.frontend("internal"));
+    world.serve(public, 80);
+    world.serve(internal, 8080);
+    let web = server("web");
+    assert_eq!(world.ask(&web, (public, 80)).1, WEB);
+    assert_eq!(world.ask(&machine(), (internal, 8080)).1, Ipv4Addr::new(10, 1, 2, 3));
+    world.answer(&web, 9, SocketAddrV4::new(WEB, 80));
+    assert_eq!(world.ask(&world.node(0), (WEB, 80)).1, Ipv4Addr::new(198, 51, 100, 40));
 }
 
 /// They come from 168.63.129.16, and their answers go there, whatever the routes.

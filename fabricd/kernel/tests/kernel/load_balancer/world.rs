@@ -148,11 +148,12 @@ impl World {
         (0..count).map(|_| self.ask(from, to).0).collect()
     }
 
-    /// As [`World::ask`], by a datagram from a port.
+    /// As [`World::ask`], by a datagram from a port, which two hops are too many for.
     pub fn ask_by_udp(&self, from: &Place, port: u16, to: SocketAddrV4) -> (usize, SocketAddrV4) {
         let answer = self.inside(from, move || {
             let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, port))?;
             socket.set_read_timeout(Some(PATIENCE))?;
+            socket.set_ttl(2)?;
             socket.connect(to)?;
             socket.send(b"question")?;
             let mut answer = [0; 99];
