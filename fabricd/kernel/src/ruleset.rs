@@ -9,7 +9,7 @@ use std::{
 
 use fabric_core::{
     kernel::RuleSet,
-    object::{Program, Ruleset},
+    object::{Program, Ruleset, difference},
 };
 
 use crate::programs;
@@ -23,6 +23,15 @@ pub(crate) enum RulesetError {
     Run { program: &'static str, source: io::Error },
     #[error("{program}: {message}")]
     Refused { program: &'static str, message: String },
+}
+
+/// What a text is to the rules that are there.
+#[derive(Clone, Copy)]
+enum Load {
+    /// It takes the place of all in its tables.
+    Whole,
+    /// It says what is to be changed, see [`difference`].
+    Difference,
 }
 
 /// Where the two programs are, looked up once.
@@ -40,12 +49,24 @@ impl Loaders {
 
     /// Loads the rules into the calling thread's namespace, in one transaction.
     pub(crate) fn load(&self, ruleset: &Ruleset) -> Result<(), RulesetError> {
-        self.run(ruleset.program, &ruleset.text)
+        self.run(ruleset.program, Load::Whole, &ruleset.text)
+    }
+
+    /// Loads the rules into the calling thread's namespace, in one transaction, where there is just `old`. As few
+    /// chains as possible are written.
+    pub(crate) fn replace(&self, old: &Ruleset, new: &Ruleset) -> Result<(), RulesetError> {
+        let both = (old.program, new.program) == (Program::Iptables, Program::Iptables);
+        let difference = both.then(|| difference(&old.text, &new.text)).flatten();
+        match difference {
+            // If it is refused, the kernel has what it had: the whole tells why, or mends it.
+            Some(text) if self.run(new.program, Load::Difference, &text).is_ok() => Ok(()),
+            _ => self.load(new),
+        }
     }
 
     /// Empties what the rules stand in: their nft tables, or their iptables tables.
     pub(crate) fn remove(&self, ruleset: &Ruleset) -> Result<(), RulesetError> {
-        self.run(ruleset.program, &removal(ruleset))
+        self.run(ruleset.program, Load::Whole, &removal(ruleset))
     }
 
     /// Lists a set of the calling thread's namespace, as JSON; `None` if there is none.
@@ -71,10 +92,13 @@ impl Loaders {
 
     // The child is in the namespace because the calling thread is: a plain spawn, without code between
     // fork and exec, does not copy the page tables of a large daemon.
-    fn run(&self, program: Program, text: &str) -> Result<(), RulesetError> {
-        let (name, package, path, arguments): (_, _, _, &[&str]) = match program {
-            Program::Nft => ("nft", "nftables", &self.nft, &["-f", "-"]),
-            Program::Iptables => ("iptables-nft-restore", "iptables", &self.iptables, &[]),
+    fn run(&self, program: Program, load: Load, text: &str) -> Result<(), RulesetError> {
+        let (name, package, path, arguments): (_, _, _, &[&str]) = match (program, load) {
+            (Program::Nft, _) => ("nft", "nftables", &self.nft, &["-f", "-"]),
+            (Program::Iptables, Load::Whole) => ("iptables-nft-restore", "iptables", &self.iptables, &[]),
+            (Program::Iptables, Load::Difference) => {
+                ("iptables-nft-restore", "iptables", &self.iptables, &["--noflush"])
+            }
         };
         let path = path.as_ref().ok_or(RulesetError::Missing { program: name, package })?;
         let failed = |source| RulesetError::Run { program: name, source };
