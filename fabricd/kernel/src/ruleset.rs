@@ -5,6 +5,7 @@ use std::{
     io::{self, Write},
     path::PathBuf,
     process::{Command, Stdio},
+    sync::{Arc, Mutex, PoisonError},
 };
 
 use fabric_core::{
@@ -39,12 +40,22 @@ enum Load {
 pub(crate) struct Loaders {
     nft: Option<PathBuf>,
     iptables: Option<PathBuf>,
+    last: Mutex<Option<Difference>>,
+}
+
+/// A difference that has been found. The nodes of a cluster mostly have the same rules, and the same change.
+#[derive(Debug)]
+struct Difference {
+    old: Arc<str>,
+    new: Arc<str>,
+    text: Option<Arc<str>>,
 }
 
 impl Loaders {
     /// Looks the programs up. A missing one is an error only when rules are to be loaded by it.
     pub(crate) fn find() -> Self {
-        Self { nft: programs::find("nft"), iptables: programs::find("iptables-nft-restore") }
+        let (nft, iptables) = (programs::find("nft"), programs::find("iptables-nft-restore"));
+        Self { nft, iptables, last: Mutex::default() }
     }
 
     /// Loads the rules into the calling thread's namespace, in one transaction.
@@ -56,12 +67,25 @@ impl Loaders {
     /// chains as possible are written.
     pub(crate) fn replace(&self, old: &Ruleset, new: &Ruleset) -> Result<(), RulesetError> {
         let both = (old.program, new.program) == (Program::Iptables, Program::Iptables);
-        let difference = both.then(|| difference(&old.text, &new.text)).flatten();
-        match difference {
+        match both.then(|| self.difference(&old.text, &new.text)).flatten() {
             // If it is refused, the kernel has what it had: the whole tells why, or mends it.
             Some(text) if self.run(new.program, Load::Difference, &text).is_ok() => Ok(()),
             _ => self.load(new),
         }
+    }
+
+    fn difference(&self, old: &Arc<str>, new: &Arc<str>) -> Option<Arc<str>> {
+        // Held while it is found: those who wait mostly want the same, and finding it is short beside loading it.
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(last) = &*last
+            && Arc::ptr_eq(&last.old, old)
+            && Arc::ptr_eq(&last.new, new)
+        {
+            return last.text.clone();
+        }
+        let text = difference(old, new).map(Arc::from);
+        *last = Some(Difference { old: old.clone(), new: new.clone(), text: text.clone() });
+        text
     }
 
     /// Empties what the rules stand in: their nft tables, or their iptables tables.
