@@ -1,5 +1,7 @@
 //! Packet filter rules, loaded by `nft` and `iptables-nft-restore`.
 
+mod pieces;
+
 use std::{
     collections::BTreeSet,
     io::{self, Write},
@@ -14,6 +16,13 @@ use fabric_core::{
 };
 
 use crate::programs;
+
+/// What the program says if a transaction does not fit into its socket's buffer (`EMSGSIZE`).
+const TOO_LONG: &str = "Message too long";
+
+/// How many chains or rules are tried at once then: a rule of kube-proxy takes some 500 bytes, so the first is for
+/// the usual buffer of 208 KiB.
+const LINES_A_PIECE: [usize; 2] = [256, 32];
 
 /// Why rules could not be loaded or listed.
 #[derive(Debug, thiserror::Error)]
@@ -58,9 +67,24 @@ impl Loaders {
         Self { nft, iptables, last: Mutex::default() }
     }
 
-    /// Loads the rules into the calling thread's namespace, in one transaction.
+    /// Loads the rules into the calling thread's namespace, in one transaction if the kernel takes it.
     pub(crate) fn load(&self, ruleset: &Ruleset) -> Result<(), RulesetError> {
-        self.run(ruleset.program, Load::Whole, &ruleset.text)
+        let mut result = self.run(ruleset.program, Load::Whole, &ruleset.text);
+        for lines in LINES_A_PIECE {
+            let is_too_long = |error: &RulesetError| matches!(error, RulesetError::Refused { message, .. } if message.contains(TOO_LONG));
+            if ruleset.program != Program::Iptables || !result.as_ref().is_err_and(is_too_long) {
+                break;
+            }
+            result = self.load_pieces(&pieces::pieces(&ruleset.text, lines));
+        }
+        result
+    }
+
+    fn load_pieces(&self, pieces: &[String]) -> Result<(), RulesetError> {
+        pieces.iter().enumerate().try_for_each(|(number, piece)| {
+            let load = if number == 0 { Load::Whole } else { Load::Difference };
+            self.run(Program::Iptables, load, piece)
+        })
     }
 
     /// Loads the rules into the calling thread's namespace, in one transaction, where there is just `old`. As few

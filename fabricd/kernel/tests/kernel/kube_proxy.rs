@@ -20,7 +20,8 @@ crate::tests!(
     rules_are_read_back_as_they_were_written,
     a_change_leaves_the_other_chains_alone,
     what_somebody_has_changed_is_loaded_as_a_whole,
-    a_difference_that_is_refused
+    a_difference_that_is_refused,
+    more_than_fits_into_one_message
 );
 
 fn topology(network_plugin: &str) -> Topology {
@@ -215,6 +216,21 @@ fn what_somebody_has_changed_is_loaded_as_a_whole() {
     build(&mut lab, &rules(&topology, 0));
     lab.inside(&node(), &["iptables", "-t", "nat", "-I", "KUBE-SERVICES", "-j", "RETURN"]);
     topology.managed_clusters[0].services[0].ports[0].endpoints.pop();
+    build(&mut lab, &rules(&topology, 0));
+}
+
+/// An ordinary user's socket has room for some 400 rules.
+fn more_than_fits_into_one_message() {
+    let mut lab = Lab::new();
+    let mut topology = topology("networkPlugin: kubenet");
+    topology.managed_clusters[0].services = (0..200).map(|n| service(&format!("s{n}"), n)).collect();
+    let whole = rules(&topology, 0);
+    assert!(whole.text.lines().count() > 2000);
+    build(&mut lab, &whole);
+    topology.managed_clusters[0].services[100].ports[0].endpoints.pop();
+    build(&mut lab, &rules(&topology, 0));
+    // A large chain, with all of its rules.
+    topology.managed_clusters[0].services.retain(|service| service.name != "s7");
     build(&mut lab, &rules(&topology, 0));
 }
 
