@@ -7,6 +7,7 @@ mod differences;
 mod doctor;
 mod faults;
 mod isolation;
+mod kube_proxy;
 mod lab;
 mod load_balancer;
 mod objects;
@@ -38,6 +39,7 @@ fn main() {
         routing::trials(),
         processes::trials(),
         isolation::trials(),
+        kube_proxy::trials(),
         doctor::trials(),
         scale::trials(),
         sockets::trials(),
