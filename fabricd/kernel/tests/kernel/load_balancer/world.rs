@@ -10,9 +10,10 @@ use std::{
 };
 
 use fabric_core::{
-    blueprint,
+    blueprint::{self, Blueprint},
     condition::Conditions,
     kernel::Kernel,
+    object::{Key, Program},
     place::Place,
     spec::{Source, load_onto},
     topology::{Rollout, Standing, Topology},
@@ -36,7 +37,7 @@ impl World {
     pub fn of(text: &str) -> Self {
         let topology = resolved(text, &Standing::default());
         let mut lab = Lab::new();
-        lab.build(blueprint::draw(&topology, kernel().machine()));
+        lab.build(without_kube_proxy(&topology));
         Self { lab, topology }
     }
 
@@ -48,7 +49,7 @@ impl World {
 
     /// Changes the lab, and sees that nothing is left to do then.
     pub fn change(&mut self, topology: &Topology) {
-        let wanted = blueprint::draw(topology, kernel().machine());
+        let wanted = without_kube_proxy(topology);
         self.lab.apply(wanted.clone()).unwrap_or_else(|errors| panic!("{}", sentences(&errors)));
         let again = self.lab.plan(&wanted);
         assert!(again.is_empty(), "there is more to do: {again}");
@@ -162,6 +163,17 @@ impl World {
         });
         read(&answer.unwrap_or_else(|error| panic!("{from} to {to}: {error}")))
     }
+}
+
+/// It would refuse what is for Services without endpoints.
+fn without_kube_proxy(topology: &Topology) -> Blueprint {
+    let mut blueprint = blueprint::draw(topology, kernel().machine());
+    for (place, parts) in &mut blueprint.places {
+        if matches!(place, Place::Node { .. }) {
+            parts.remove(&Key::Ruleset(Program::Iptables));
+        }
+    }
+    blueprint
 }
 
 fn resolved(text: &str, standing: &Standing) -> Topology {
