@@ -21,6 +21,8 @@ crate::tests!(
     without_floating_ip,
     without_an_outbound_rule,
     behind_a_nat_gateway,
+    pods_behind_kube_proxy,
+    an_outbound_rule_keeps_its_counts,
     health_probes,
 );
 
@@ -251,6 +253,57 @@ fn behind_a_nat_gateway() {
     assert_eq!(world.ask(&machine(), (internal, 8080)).1, Ipv4Addr::new(10, 1, 2, 3));
     world.answer(&web, 9, SocketAddrV4::new(WEB, 80));
     assert_eq!(world.ask(&world.node(0), (WEB, 80)).1, Ipv4Addr::new(198, 51, 100, 40));
+}
+
+/// The whole way, as on AKS: a node that has no pod masquerades, and with `externalTrafficPolicy: Local` the pod
+/// sees the client.
+fn pods_behind_kube_proxy() {
+    let pods = "---\napiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web}\nspec: {replicas: 2, \
+        selector: {matchLabels: {app: web}}, template: {metadata: {labels: {app: web}}, \
+        spec: {containers: [{name: web, image: nginx}]}}}\n";
+    let behind = |service: &str, policy: &str| {
+        let spec = format!("{{externalTrafficPolicy: {policy}, selector: {{app: web}}, type:");
+        service.replace("{type:", &spec).replace("port: 80}", "port: 80, targetPort: 8080}")
+    };
+    let services = |policy| [behind(PUBLIC, policy), behind(INTERNAL, policy)].concat();
+    for profile in [OVERLAY, "networkPlugin: azure", "networkPlugin: kubenet"] {
+        let mut world = World::with_kube_proxy(&lab(profile, &[pods, &services("Cluster")].concat()));
+        let (public, internal) = (world.frontend("public"), world.frontend("internal"));
+        let cluster = &world.topology.managed_clusters[0];
+        for (number, pod) in cluster.pods.iter().enumerate() {
+            world.answer(&cluster.pod_place(pod), number, SocketAddrV4::new(pod.address.unwrap(), 8080));
+        }
+        let nodes: Vec<Ipv4Addr> = (0..2).map(|node| world.node_address(node)).collect();
+        let web = server("web");
+        for (from, to) in
+            [(&web, (public, 80)), (&vm("vm"), (internal, 8080)), (&machine(), (internal, 8080))]
+        {
+            assert_eq!(world.nodes_of(from, to, 24).len(), 2, "{from}: both pods");
+            let client = world.ask(from, to).1;
+            assert!(
+                nodes.contains(&client) || client.octets()[..2] == [10, 244],
+                "{from} is seen as {client}"
+            );
+        }
+        // On a node nothing goes to the load balancer.
+        assert_eq!(world.nodes_of(&world.node(0), (public, 80), 24).len(), 2);
+        world.resolve(&lab(profile, &[pods, &services("Local")].concat()));
+        assert_eq!(world.ask(&web, (public, 80)).1, WEB);
+        assert_eq!(world.ask(&vm("vm"), (internal, 8080)).1, Ipv4Addr::new(10, 226, 0, 4));
+        assert_eq!(world.ask(&machine(), (internal, 8080)).1, Ipv4Addr::new(10, 1, 2, 3));
+    }
+}
+
+/// A change of frontends leaves the ports in use and the failures counted as they are.
+fn an_outbound_rule_keeps_its_counts() {
+    let mut world = World::of(&lab(OVERLAY, PUBLIC));
+    let address = SocketAddrV4::new(WEB, 80);
+    world.answer(&server("web"), 9, address);
+    let _connection = world.connect(&world.node(0), address).unwrap();
+    world.unhealthy("default/public/TCP-80", &[0]);
+    let balancer = Place::LoadBalancer { cluster: "aks".into() };
+    let used = world.lab.inside(&balancer, &["nft", "list", "set", "ip", "outbound", "used"]);
+    assert!(used.contains("203.0.113.10"), "{used}");
 }
 
 /// They come from 168.63.129.16, and their answers go there, whatever the routes.

@@ -30,15 +30,25 @@ const PATIENCE: Duration = Duration::from_secs(10);
 pub struct World {
     pub lab: Lab,
     pub topology: Topology,
+    kube_proxy: bool,
 }
 
 impl World {
-    /// Makes the lab of a file.
+    /// Makes the lab of a file, without kube-proxy: it would refuse what is for Services without endpoints.
     pub fn of(text: &str) -> Self {
+        Self::make(text, false)
+    }
+
+    /// Makes the lab of a file.
+    pub fn with_kube_proxy(text: &str) -> Self {
+        Self::make(text, true)
+    }
+
+    fn make(text: &str, kube_proxy: bool) -> Self {
         let topology = resolved(text, &Standing::default());
         let mut lab = Lab::new();
-        lab.build(without_kube_proxy(&topology));
-        Self { lab, topology }
+        lab.build(draw(&topology, kube_proxy));
+        Self { lab, topology, kube_proxy }
     }
 
     /// Makes the running lab one of another file.
@@ -49,7 +59,7 @@ impl World {
 
     /// Changes the lab, and sees that nothing is left to do then.
     pub fn change(&mut self, topology: &Topology) {
-        let wanted = without_kube_proxy(topology);
+        let wanted = draw(topology, self.kube_proxy);
         self.lab.apply(wanted.clone()).unwrap_or_else(|errors| panic!("{}", sentences(&errors)));
         let again = self.lab.plan(&wanted);
         assert!(again.is_empty(), "there is more to do: {again}");
@@ -165,11 +175,10 @@ impl World {
     }
 }
 
-/// It would refuse what is for Services without endpoints.
-fn without_kube_proxy(topology: &Topology) -> Blueprint {
+fn draw(topology: &Topology, kube_proxy: bool) -> Blueprint {
     let mut blueprint = blueprint::draw(topology, kernel().machine());
     for (place, parts) in &mut blueprint.places {
-        if matches!(place, Place::Node { .. }) {
+        if !kube_proxy && matches!(place, Place::Node { .. }) {
             parts.remove(&Key::Ruleset(Program::Iptables));
         }
     }
