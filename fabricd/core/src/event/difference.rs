@@ -37,7 +37,11 @@ pub fn difference(before: &Topology, after: &Topology) -> Vec<Event> {
 
 /// `address 10.0.0.4, subnet vnet/s`; what is off is left out.
 fn list(facts: &[Fact], with_state: bool) -> String {
-    let told = facts.iter().filter(|fact| with_state || fact.change != Change::State);
+    let told = facts.iter().filter(|fact| match fact.change {
+        Change::State => with_state,
+        Change::Readiness => false,
+        Change::As(_) | Change::Attachment => true,
+    });
     let words = told.filter_map(|fact| match fact.value.as_deref() {
         None | Some("false") => None,
         Some("true") => Some(fact.what.to_owned()),
@@ -88,6 +92,15 @@ fn changed(object: &Object, old: &[Fact], new: &[Fact]) -> Vec<Event> {
                     _ => "the other VNet has no half of it",
                 };
                 events.push(event(reason, message.to_owned()));
+            }
+            Change::Readiness if is == "true" => {
+                events.push(event(Reason::Ready, "gets packets of Services".to_owned()));
+            }
+            Change::Readiness => {
+                events.push(event(
+                    Reason::Unhealthy,
+                    "is not ready, and gets no packets of Services".to_owned(),
+                ));
             }
         }
     }

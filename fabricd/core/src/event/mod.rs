@@ -65,12 +65,20 @@ pub enum Reason {
     Connected,
     /// The peering lacks its other half, and nothing flows.
     Initiated,
+    /// A Deployment wants another number of pods.
+    ScalingReplicaSet,
+    /// A Service has other endpoints, or others of them are ready.
+    EndpointsChanged,
+    /// A pod gets packets of Services.
+    Ready,
+    /// A pod gets no packets of Services.
+    Unhealthy,
 }
 
 impl Reason {
     /// Whether something went wrong.
     pub fn is_warning(self) -> bool {
-        matches!(self, Self::ApplyFailed | Self::DeleteFailed)
+        matches!(self, Self::ApplyFailed | Self::DeleteFailed | Self::Unhealthy)
     }
 }
 
