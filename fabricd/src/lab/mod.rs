@@ -3,9 +3,11 @@
 mod actor;
 mod change;
 mod change_error;
+mod edited;
 mod fault;
 mod goal;
 mod presence;
+mod readiness;
 mod reconcile;
 mod registry;
 mod roll;

@@ -63,18 +63,13 @@ pub(super) fn part_id(
     Whose { topology, cluster, name: balancer }.part(kind, name)
 }
 
-/// `a`, the Service's UID without dashes, cut to 32 characters in all; with the subnet behind where the Service
-/// names one.
+/// What the cloud provider calls the Service, with the subnet behind where that names one.
 pub(super) fn frontend_name(service: &Service) -> String {
-    let name = rule_prefix(service);
+    let name = service.azure_name();
     match named_subnet(service) {
         Some(subnet) => format!("{name}-{subnet}"),
         None => name,
     }
-}
-
-fn rule_prefix(service: &Service) -> String {
-    format!("a{}", service.uid).chars().filter(|c| *c != '-').take(32).collect()
 }
 
 /// The subnet of the annotation, which counts for internal frontends only.
@@ -86,7 +81,7 @@ fn named_subnet(service: &Service) -> Option<&str> {
 
 /// `a0123…-TCP-80`, with the subnet between where the Service names one.
 fn rule_name(service: &Service, transport: Transport, port: u16) -> String {
-    let prefix = rule_prefix(service);
+    let prefix = service.azure_name();
     match named_subnet(service) {
         Some(subnet) => format!("{prefix}-{subnet}-{transport}-{port}"),
         None => format!("{prefix}-{transport}-{port}"),
