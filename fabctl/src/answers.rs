@@ -180,8 +180,16 @@ mod tests {
         tally.failed(7, "* connect to 10.0.0.9 port 80 failed: Connection refused");
         tally.failed(28, "");
         assert!(tally.has_failures());
-        insta::assert_snapshot!(tally.table(), @"");
-        insta::assert_snapshot!(tally.json(), @"");
+        insta::assert_snapshot!(tally.table(), @"
+        POD                    REQUESTS
+        web-3                  3
+        web-1                  2
+        web-2                  2
+        web-4                  1
+        (timed out)            2
+        (connection refused)   1
+        ");
+        insta::assert_snapshot!(tally.json(), @r#"{"requests":11,"answers":[{"pod":"web-3","requests":3},{"pod":"web-1","requests":2},{"pod":"web-2","requests":2},{"pod":"web-4","requests":1}],"failures":[{"failure":"timed out","exitCode":28,"requests":2},{"failure":"connection refused","exitCode":7,"requests":1}]}"#);
     }
 
     #[test]

@@ -170,8 +170,8 @@ mod tests {
         example-org  203.0.113.20  example.org
         ");
         insta::assert_snapshot!(tables(&[Kind::LoadBalancers], true), @"
-        Name        Cluster    Addresses                   NumNodes    AllocatedOutboundPorts    EnableTcpReset    IdleTimeoutInMinutes    OutboundRule     Protocol
-        ----------  ---------  --------------------------  ----------  ------------------------  ----------------  ----------------------  ---------------  ----------
+        Name        Cluster    Addresses                   NumNodes    AllocatedOutboundPorts    EnableTcpReset    IdleTimeoutInMinutes    OutboundRule     Protocol    LoadBalancingRules    Probes
+        ----------  ---------  --------------------------  ----------  ------------------------  ----------------  ----------------------  ---------------  ----------  --------------------  --------
         kubernetes  blue       198.51.100.1, 198.51.100.2  2           8000                      true              30                      aksOutboundRule  All
         kubernetes  flat       198.51.100.3                1           0                         true              30                      aksOutboundRule  All
         ");
@@ -201,7 +201,7 @@ mod tests {
 
         Name         GatewayType    PrivateIps    VirtualNetwork    DefaultSite
         -----------  -------------  ------------  ----------------  -------------
-        vpn-gateway  Vpn            10.224.255.4  vnet              datacenter
+        vpn-gateway  Vpn            10.224.255.4  vnet
 
         Name       PowerState    PrivateIps    Subnet     PublicIps
         ---------  ------------  ------------  ---------  -------------

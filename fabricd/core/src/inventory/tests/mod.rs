@@ -58,6 +58,7 @@ fn all_shows_each_object_once_and_it_says_what_it_is() {
     managedcluster/aks
     node/aks-nodepool1-11743156-vmss000000
     deployment/web
+    replicaset/web-587cd64d54
     pod/a
     pod/b
     ");
