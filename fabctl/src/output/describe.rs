@@ -149,12 +149,14 @@ fn scalar(value: &Value) -> String {
 const ABBREVIATIONS: [&str; 8] = ["CIDR", "CIDRs", "DNS", "ID", "IP", "IPs", "OS", "VNet"];
 
 /// Titles that kubectl writes in a way of its own.
-const AS_IN_KUBECTL: [(&str, &str); 5] = [
+const AS_IN_KUBECTL: [(&str, &str); 7] = [
     ("Address Type", "AddressType"),
     ("Health Check Node Port", "HealthCheck NodePort"),
     ("Load Balancer Ingress", "LoadBalancer Ingress"),
+    ("Node Name", "NodeName"),
     ("Node Port", "NodePort"),
     ("Target Port", "TargetPort"),
+    ("Target Ref", "TargetRef"),
 ];
 
 /// `addressPrefix` as `Address Prefix`. Keys below the first level may be names that somebody gave

@@ -67,6 +67,8 @@ pub(super) fn pod(fields: Fields) -> Fields {
     ] {
         pod.show(title, name);
     }
+    pod.take("generateName");
+    controlled_by(&mut pod);
     let statuses = pod.take("containerStatuses").unwrap_or_default();
     let containers = pod.rest.get_mut("containers").and_then(Value::as_array_mut);
     for container in containers.into_iter().flatten() {
@@ -76,8 +78,15 @@ pub(super) fn pod(fields: Fields) -> Fields {
             container["ready"] = if *ready { "True" } else { "False" }.into();
         }
     }
-    // kubectl has only the statuses of conditions here.
     pod.end()
+}
+
+/// `Controlled By: ReplicaSet/web-5d7f8c9b6d`.
+fn controlled_by(object: &mut Taking) {
+    let owners = object.take("ownerReferences").unwrap_or_default();
+    if let Some(owner) = list(&owners, "").first() {
+        object.say("controlledBy", format!("{}/{}", text(owner, "/kind"), text(owner, "/name")));
+    }
 }
 
 /// A Service, with its endpoints that are ready by `slices`.
@@ -98,7 +107,6 @@ pub(super) fn service(fields: Fields, object: &Object, slices: &[Object]) -> Fie
         service.say("loadBalancerIngress", ingress.join(", "));
     }
     let ports = service.take("ports").unwrap_or_default();
-    let several = list(&ports, "").len() > 1;
     let described = list(&ports, "").iter().map(|port| {
         let name = text(port, "/name");
         let name = if name.is_empty() { "<unset>".to_owned() } else { name };
@@ -113,20 +121,20 @@ pub(super) fn service(fields: Fields, object: &Object, slices: &[Object]) -> Fie
         described["endpoints"] = endpoints(object, port, slices).into();
         described
     });
-    let described: Vec<Value> = described.collect();
-    match described.as_slice() {
-        [one] if !several => {
+    let mut described: Vec<Value> = described.collect();
+    match described.as_mut_slice() {
+        [] => {}
+        [one] => {
             for (title, value) in one.as_object().into_iter().flatten() {
                 service.say(title, value.clone());
             }
         }
-        [] => {}
-        _ => {
-            // kubectl repeats the same words for each port, which no mapping can.
-            let named = |port: &Value| text(port, "/name");
-            let names = list(&ports, "").iter().map(named);
-            let by_name: Fields = names.zip(described).collect();
-            service.say("ports", Value::Object(by_name));
+        several => {
+            // kubectl repeats the same words for each port; here each has them under its name.
+            for (described, port) in several.iter_mut().zip(list(&ports, "")) {
+                described["name"] = text(port, "/name").into();
+            }
+            service.say("ports", described);
         }
     }
     service.show("sessionAffinity", "sessionAffinity");
@@ -194,10 +202,7 @@ pub(super) fn replicated(fields: Fields) -> Fields {
     object.take("uid");
     let selector = object.take("selector").unwrap_or_default();
     object.say("selector", selector.get("matchLabels").cloned().unwrap_or_default());
-    if let Some(owner) = object.take("ownerReferences") {
-        let owner = list(&owner, "").first().cloned().unwrap_or_default();
-        object.say("controlledBy", format!("{}/{}", text(&owner, "/kind"), text(&owner, "/name")));
-    }
+    controlled_by(&mut object);
     let mut number = |name: &str| object.take(name).map_or(0, |value| value.as_u64().unwrap_or_default());
     let total = number("replicas");
     let [updated, ready, available] =
