@@ -72,13 +72,6 @@ pub enum Change {
         /// Say what would be done, and do nothing.
         dry_run: bool,
     },
-    /// Switch by hand whether a pod is ready.
-    SetPodReady {
-        /// As `CLUSTER/NAMESPACE/NAME`.
-        pod: String,
-        /// Whether it may be given packets of Services.
-        ready: bool,
-    },
     /// Replace a node pool's nodes one after the other, by those of a version.
     UpgradeAgentPool {
         /// `POOL` or `CLUSTER/POOL`.
@@ -175,7 +168,6 @@ impl<K: Kernel> Worker<K> {
                 self.scale_deployment(&deployment, replicas, caller)
             }
             Change::Expose { exposure, dry_run } => self.expose(&exposure, dry_run, caller),
-            Change::SetPodReady { pod, ready } => self.set_pod_ready(&pod, ready, caller),
             Change::UpgradeAgentPool { agent_pool, kubernetes_version } => {
                 self.upgrade(&agent_pool, kubernetes_version.as_deref(), caller)
             }

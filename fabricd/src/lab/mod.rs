@@ -7,7 +7,6 @@ mod edited;
 mod fault;
 mod goal;
 mod presence;
-mod readiness;
 mod reconcile;
 mod registry;
 mod roll;

@@ -10,4 +10,4 @@ mod reconcile;
 mod responder;
 mod service;
 mod told;
-mod workloads;
+mod workload_changes;

@@ -19,7 +19,7 @@ mod questions;
 mod reachability;
 mod servers;
 mod snat;
-mod workloads;
+mod workload_verbs;
 
 use std::process::ExitCode;
 
@@ -44,7 +44,7 @@ fn main() -> ExitCode {
     tests.extend(events::TESTS);
     tests.extend(compare::TESTS);
     tests.extend(servers::TESTS);
-    tests.extend(workloads::TESTS);
+    tests.extend(workload_verbs::TESTS);
     let skipped = if *faults::NETEM { None } else { Some(("this kernel has no netem", faults::NETEM_TESTS)) };
     if skipped.is_none() {
         tests.extend(faults::NETEM_TESTS);
