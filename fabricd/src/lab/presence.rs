@@ -35,6 +35,7 @@ impl<K: Kernel> Worker<K> {
 
     /// Answers for all servers of what the lab has become, and runs its programs.
     pub(super) fn answer(&self, goal: &Goal) {
+        self.responder.show(&self.name, goal.topology.clone());
         self.responder.answer(&*self.kernel, &self.name, &goal.listeners());
         self.programs.run(&*self.kernel, &goal.topology, goal.programs(), &self.open_places.subscribe());
     }
