@@ -1,8 +1,9 @@
 //! Traffic for the benchmark of ways out: connections and bytes, as many as go through.
 //!
-//! `traffic serve` takes connections on port 9 and reads what comes until its standard input ends.
-//! `traffic connect ADDRESS COUNT` makes COUNT connections, one after the other in each of two threads, and
-//! resets each at once. `traffic send ADDRESS MEGABYTES` sends as much by one connection. Both print how many
+//! `traffic serve` takes connections on port 9, greets each with one byte and reads what comes, until its standard
+//! input ends. `traffic connect ADDRESS COUNT` makes COUNT connections, one after the other in each of two threads,
+//! and resets each when it is greeted: who does not wait for that overruns the server's queue, and then measures how
+//! long a lost SYN takes to be sent again. `traffic send ADDRESS MEGABYTES` sends as much by one connection. Both print how many
 //! milliseconds it took. Loads are bounded: 1,000,000 connections, 100,000 megabytes.
 
 use std::{
@@ -42,8 +43,10 @@ fn number(word: &str, most: u32) -> u32 {
 fn serve() -> io::Result<()> {
     let listener = TcpListener::bind((Ipv4Addr::UNSPECIFIED, PORT))?;
     std::thread::spawn(move || {
-        for stream in listener.incoming().flatten() {
-            std::thread::spawn(move || drain(stream));
+        for mut stream in listener.incoming().flatten() {
+            if stream.write_all(b".").is_ok() {
+                std::thread::spawn(move || drain(stream));
+            }
         }
     });
     println!("ready");
@@ -57,12 +60,19 @@ fn drain(mut stream: TcpStream) {
     let _ = stream.write_all(b".");
 }
 
+fn greeted(server: SocketAddr) -> io::Result<TcpStream> {
+    let mut stream = TcpStream::connect_timeout(&server, PATIENCE)?;
+    stream.set_read_timeout(Some(PATIENCE))?;
+    stream.read_exact(&mut [0])?;
+    Ok(stream)
+}
+
 fn connect(server: SocketAddr, count: u32) -> io::Result<f64> {
     let begun = Instant::now();
     std::thread::scope(|scope| {
         let half = || {
             for _ in 0..count / 2 {
-                let stream = TcpStream::connect_timeout(&server, PATIENCE)?;
+                let stream = greeted(server)?;
                 // A reset frees the port at once, here and where it is translated.
                 setsockopt(&stream.as_fd(), Linger, &nix::libc::linger { l_onoff: 1, l_linger: 0 })?;
             }
@@ -75,7 +85,7 @@ fn connect(server: SocketAddr, count: u32) -> io::Result<f64> {
 }
 
 fn send(server: SocketAddr, megabytes: u32) -> io::Result<f64> {
-    let mut stream = TcpStream::connect_timeout(&server, PATIENCE)?;
+    let mut stream = greeted(server)?;
     let megabyte = vec![0; 1 << 20];
     let begun = Instant::now();
     for _ in 0..megabytes {

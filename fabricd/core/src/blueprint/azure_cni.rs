@@ -167,8 +167,16 @@ mod tests {
         let name = |namespace: &str, name: &str| {
             let manifest = Box::default();
             let (namespace, name) = (namespace.to_owned(), name.to_owned());
-            veth_name(&Pod { namespace, name, node: 0, address: None, host_network: false, ready: true, manifest })
-                .to_string()
+            veth_name(&Pod {
+                namespace,
+                name,
+                node: 0,
+                address: None,
+                host_network: false,
+                ready: true,
+                manifest,
+            })
+            .to_string()
         };
         assert_eq!(name("default", "nginx"), "azvc440f455693");
         assert_eq!(name("default", "client"), "azva7a3e029a7b");

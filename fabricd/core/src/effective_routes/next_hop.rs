@@ -110,13 +110,12 @@ pub fn next_hop(reader: &Reader<'_>, source: &BehindNic<'_>, routing: &Routing, 
         // For these the kernel names no route. The one that it found says the same: a pod subnet that has no
         // way out has a blackhole behind its table.
         Some(Decision::Dropped | Decision::Refused) => match effective {
-            Some(route) if matches!(route.next_hop, NextHop::Blackhole | NextHop::Throw) => {
-                of_row(reader, route)
-            }
+            Some(route) if route.next_hop == NextHop::Blackhole => of_row(reader, route),
+            Some(route) if route.next_hop == NextHop::Throw => without_a_way_out(reader, route),
             _ => lost("the host drops such packets for another reason than a route"),
         },
         Some(Decision::NoRoute) => match effective {
-            Some(route) if route.next_hop == NextHop::Throw => of_row(reader, route),
+            Some(route) if route.next_hop == NextHop::Throw => without_a_way_out(reader, route),
             _ => lost("no effective route matches"),
         },
         Some(Decision::Local) => {
@@ -161,6 +160,14 @@ fn of_row(reader: &Reader<'_>, route: &Route) -> Answer {
         origin,
         notes: vec![],
     }
+}
+
+/// The route is Internet, and nothing takes the packet there.
+fn without_a_way_out(reader: &Reader<'_>, internet: &Route) -> Answer {
+    let mut answer = of_row(reader, internet);
+    let note = "nothing takes it out of Azure: no load balancer's outbound rule, NAT gateway or public address";
+    answer.notes.push(note.to_owned());
+    answer
 }
 
 /// Tables in which a look-up ends that was sent out of Azure.

@@ -65,7 +65,10 @@ impl Topology {
         let gateways = self.nat_gateways.iter().flat_map(|gateway| &gateway.public_addresses);
         let instances = self.azure_vms().filter_map(|(_, _, nic)| nic.public_address.as_ref());
         let firewalls = self.azure_firewalls.iter().flat_map(|firewall| &firewall.public_addresses);
-        balancers.flat_map(|it| &it.frontends).chain(gateways).chain(firewalls).chain(instances)
+        let services = self.managed_clusters.iter().flat_map(|cluster| &cluster.services);
+        let services = services.filter_map(|service| service.frontend.as_ref());
+        let public = services.filter(|frontend| frontend.subnet.is_none()).map(|frontend| &frontend.address);
+        balancers.flat_map(|it| &it.frontends).chain(public).chain(gateways).chain(firewalls).chain(instances)
     }
 
     /// Every VM that hangs on an Azure host, AKS nodes included: place, name and NIC, in the order of

@@ -44,7 +44,8 @@ fn safe(byte: u8) -> char {
     char::from(SAFE[usize::from(byte) % SAFE.len()])
 }
 
-fn number(parts: &[&str]) -> u64 {
+/// A number of 64 bits.
+pub(super) fn number(parts: &[&str]) -> u64 {
     digest(parts).iter().take(8).fold(0, |number, &byte| number << 8 | u64::from(byte))
 }
 

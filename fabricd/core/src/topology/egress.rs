@@ -5,6 +5,7 @@ use super::{
     VirtualMachine, VirtualNetwork, VirtualNetworkGateway, azure_firewall, internet, nat_gateway,
     outbound::Egress,
     public_address::{OF_SITES, PublicAddresses},
+    service::{self, frontend::Open},
     standing::site_key,
 };
 use crate::spec::{LabSpec, lab::GatewayType, problem::Problem, suggest::advice};
@@ -18,6 +19,8 @@ pub(super) struct Lab<'a> {
     pub gateways: &'a mut [VirtualNetworkGateway],
     pub sites: &'a mut [Site],
     pub firewalls: &'a [Option<azure_firewall::Place>],
+    /// What Services ask of load balancers.
+    pub frontends: &'a [Open<'a>],
 }
 
 /// The ways out.
@@ -37,7 +40,8 @@ pub(super) fn resolve(
     lab: Lab<'_>,
     problems: &mut Vec<Problem>,
 ) -> WaysOut {
-    let Lab { networks, route_tables, virtual_machines, clusters, gateways, sites, firewalls } = lab;
+    let Lab { networks, route_tables, virtual_machines, clusters, gateways, sites, firewalls, frontends } =
+        lab;
     let mut addresses = PublicAddresses::of(spec, standing, networks, problems);
     written_for_sites(spec, sites, &mut addresses, problems);
     // What is written comes before what is given.
@@ -57,8 +61,11 @@ pub(super) fn resolve(
     for (index, cluster) in clusters.iter_mut().enumerate() {
         cluster.outbound = egress.resolve(index, cluster, problems);
     }
+    service::frontend::public(frontends, clusters, &mut addresses, problems);
+    let published = frontends.iter().any(|open| !open.wish.internal);
     let unassociated = addresses.unclaimed();
     let reaches = spec.lab.value.internet.is_some()
+        || published
         || clusters.iter().any(|cluster| cluster.outbound.load_balancer.is_some())
         || nat_gateways.iter().any(|gateway| gateway.virtual_network.is_some())
         || !azure_firewalls.is_empty()

@@ -1,13 +1,16 @@
 //! What stands before any node has an address: networks, VMs, gateways, sites, and node pools as drafts.
 
-use std::collections::BTreeMap;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::Ipv4Addr,
+};
 
 use super::{
     Rollout, RouteTable, Site, Standing, SubnetIndex, VirtualNetwork, VirtualNetworkGateway,
     address_book::AddressBook,
     azure_firewall, gateway,
     managed_cluster::{Clusters, Drafted},
-    on_premises, peering, pod_subnet, pool_range, route_table,
+    on_premises, peering, pod_subnet, pool_range, route_table, service,
     standing::NodeLease,
     virtual_machine, virtual_network,
 };
@@ -23,6 +26,8 @@ pub(super) struct Ground<'a> {
     pub sites: Vec<Site>,
     pub firewalls: Vec<Option<azure_firewall::Place>>,
     pub clusters: Vec<Drafted<'a>>,
+    /// Services of the file: namespace and name.
+    services: BTreeSet<(String, String)>,
 }
 
 impl<'a> Ground<'a> {
@@ -44,7 +49,13 @@ impl<'a> Ground<'a> {
             .collect();
         pool_range::keep(&clusters, &mut book, problems);
         pod_subnet::one_mode_each(&networks, &mut clusters, problems);
-        Self { networks, route_tables, book, vm_drafts, gateways, sites, firewalls, clusters }
+        let services = spec.services.iter().map(|service| {
+            let metadata = &service.value.metadata;
+            let namespace = metadata.namespace.as_deref().unwrap_or("default");
+            (namespace.to_owned(), metadata.name.clone().unwrap_or_default())
+        });
+        let services = services.collect();
+        Self { networks, route_tables, book, vm_drafts, gateways, sites, firewalls, clusters, services }
     }
 }
 
@@ -61,6 +72,13 @@ impl Ground<'_> {
     pub fn keep(&mut self, standing: &Standing) -> BTreeMap<String, NodeLease> {
         for vm in &mut self.vm_drafts {
             vm.keep(standing, &mut self.book);
+        }
+        for (name, address) in standing.frontends() {
+            let is_there = self.services.iter().any(|(namespace, of)| format!("{namespace}/{of}") == name);
+            let subnet = is_there.then(|| subnet_of(&self.networks, address)).flatten();
+            if let Some(subnet) = subnet {
+                let _ = self.book.take(subnet, address, &service::frontend::owner(name));
+            }
         }
         // A cluster that does not fit may want billions of nodes.
         let complete = self.clusters.iter().filter(|cluster| cluster.complete);
@@ -85,4 +103,15 @@ fn add_managed_networks(spec: &LabSpec, lab: &str, networks: &mut Vec<VirtualNet
     let clusters = &spec.lab.value.managed_clusters;
     networks.extend(clusters.iter().map(|cluster| virtual_network::managed_default(lab, &cluster.name)));
     (0..networks.len()).map(|virtual_network| SubnetIndex { virtual_network, subnet: 0 }).collect()
+}
+
+fn subnet_of(networks: &[VirtualNetwork], address: Ipv4Addr) -> Option<SubnetIndex> {
+    let mut all = networks.iter().enumerate().flat_map(|(virtual_network, network)| {
+        network
+            .subnets
+            .iter()
+            .enumerate()
+            .map(move |(subnet, it)| (SubnetIndex { virtual_network, subnet }, it))
+    });
+    all.find(|(_, subnet)| subnet.address_prefix.contains(&address)).map(|(index, _)| index)
 }

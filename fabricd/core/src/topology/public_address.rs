@@ -98,6 +98,11 @@ impl<'a> PublicAddresses<'a> {
         Some(PublicAddress { name: name.to_owned(), address: *address })
     }
 
+    /// What `address` is called in the file, if it is there.
+    pub fn name_of(&self, address: Ipv4Addr) -> Option<&'a str> {
+        self.named.iter().find(|(_, (known, _))| *known == address).map(|(name, _)| *name)
+    }
+
     /// Those of the file that nobody has claimed, in its order.
     pub fn unclaimed(&self) -> Vec<PublicAddress> {
         let all = self.spec.lab.value.public_ip_addresses.iter();

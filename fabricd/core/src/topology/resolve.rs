@@ -11,7 +11,13 @@ use super::{
     managed_cluster::Unpopulated,
     node, peering, pod_address,
     pod_subnet::Placed,
-    route_table, scheduler, shortage,
+    route_table, scheduler,
+    service::{
+        self,
+        frontend::{self, Open},
+        manifest,
+    },
+    shortage,
     standing::{Course, pod_key},
     virtual_machine,
     workload::{self, Draft},
@@ -77,6 +83,7 @@ fn try_resolve(
         mut sites,
         firewalls,
         clusters,
+        ..
     } = ground;
     let clusters: Vec<Unpopulated> =
         clusters.into_iter().map(|cluster| cluster.make(&networks, course, &mut book, problems)).collect();
@@ -90,7 +97,7 @@ fn try_resolve(
         virtual_machine::settle(vm_drafts, &networks, is_node, &pod_subnets, &mut book, problems);
     let mut gateways: Vec<_> = gateways.into_iter().flatten().collect();
     peering::check_gateways(spec, &networks, &gateways, problems);
-    let mut managed_clusters =
+    let (mut managed_clusters, frontends) =
         populate(spec, (lab, name.as_ref()), clusters, course, (&networks, &mut book), problems);
     let lab_of_egress = egress::Lab {
         networks: &mut networks,
@@ -100,6 +107,7 @@ fn try_resolve(
         gateways: &mut gateways,
         sites: &mut sites,
         firewalls: &firewalls,
+        frontends: &frontends,
     };
     let egress::WaysOut { nat_gateways, azure_firewalls, unassociated_addresses, internet } =
         egress::resolve(spec, standing, lab_of_egress, problems);
@@ -111,7 +119,7 @@ fn try_resolve(
     if problems.is_empty() {
         route_table::serve_kubenet(spec, lab, &managed_clusters, &mut networks, &mut route_tables, problems);
     }
-    let topology = Topology {
+    let mut topology = Topology {
         lab: name?,
         virtual_networks: networks,
         route_tables,
@@ -125,6 +133,7 @@ fn try_resolve(
         internet,
         conditions: standing.conditions.clone(),
     };
+    topology.follow_conditions();
     connected_ranges::check(spec, &topology, problems);
     Some(topology)
 }
@@ -211,18 +220,19 @@ fn check_ports(spec: &LabSpec, ports: u64, problems: &mut Vec<Problem>) -> bool 
 }
 
 /// Places the pods, and gives them addresses.
-fn populate(
-    spec: &LabSpec,
+fn populate<'a>(
+    spec: &'a LabSpec,
     (lab, name): (&str, Option<&LabName>),
     clusters: Vec<Unpopulated>,
     course: Course<'_>,
     (networks, book): (&[VirtualNetwork], &mut AddressBook),
     problems: &mut Vec<Problem>,
-) -> Vec<ManagedCluster> {
+) -> (Vec<ManagedCluster>, Vec<Open<'a>>) {
     let borrowed: Vec<&ManagedCluster> = clusters.iter().map(|it| &it.cluster).collect();
     let namespaces = workload::namespaces(spec, &borrowed, problems);
     let surroundings = workload::Surroundings { spec, lab, clusters: &borrowed, namespaces };
     let (drafts, deployments) = workload::drafts(&surroundings, problems);
+    let services = manifest::drafts(&surroundings, problems);
     let namespaces = surroundings.namespaces;
     let non_masquerade_cidrs = ip_masq_agent::resolve(spec, &borrowed, problems);
     let drafts_of = |index: usize| -> Vec<&Draft<'_>> {
@@ -254,7 +264,10 @@ fn populate(
     for (cluster, deployment) in deployments {
         clusters[cluster].deployments.push(deployment);
     }
-    clusters
+    let frontends = service::settle(lab, services, &mut clusters, course.standing, problems);
+    frontend::check_rules(&frontends, &clusters, problems);
+    frontend::internal(&frontends, &mut clusters, course.standing, (networks, book), problems);
+    (clusters, frontends)
 }
 
 /// The batches of all nodes with a pod subnet, which clusters may share: so all that the lab file gives to

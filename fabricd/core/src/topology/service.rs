@@ -2,16 +2,29 @@
 //!
 //! Sources: aks-facts 3 (kube-proxy, load balancer); Kubernetes "Service", "Virtual IPs and service proxies".
 
+mod allocation;
+mod azure;
+mod built_in;
+mod endpoints;
+pub(super) mod frontend;
+pub(super) mod manifest;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     fmt,
     net::Ipv4Addr,
+    ops::RangeInclusive,
 };
 
 use ipnet::Ipv4Net;
 use k8s_openapi::api::core::v1::Service as ServiceManifest;
 
-use super::{PublicAddress, SubnetIndex};
+use self::{allocation::Allocation, endpoints::Labels, frontend::Open, manifest::Draft};
+use super::{ManagedCluster, PublicAddress, Standing, SubnetIndex};
+use crate::spec::problem::Problem;
+
+/// Ports of nodes that Services get (`--service-node-port-range`).
+const NODE_PORTS: RangeInclusive<u16> = 30_000..=32_767;
 
 /// A Service of a cluster.
 #[derive(Clone, Debug)]
@@ -175,4 +188,57 @@ impl Service {
             None => self.namespaced_name(),
         }
     }
+
+    /// The name of a port's rule at the load balancer, behind the Service's own: `TCP-80` (aks-facts 3.6).
+    pub fn rule_name(port: &ServicePort) -> String {
+        format!("{}-{}", port.transport, port.port)
+    }
+
+    /// That rule in [`crate::condition::Conditions::unhealthy`].
+    pub fn rule_key(&self, cluster: &str, port: &ServicePort) -> String {
+        format!("{cluster}/{}/{}", self.namespaced_name(), Self::rule_name(port))
+    }
+
+    /// Whether a load balancer asks a port of its own which nodes have endpoints.
+    fn wants_health_check(&self) -> bool {
+        self.service_type == ServiceType::LoadBalancer && self.external_traffic_policy == TrafficPolicy::Local
+    }
+}
+
+/// Gives all Services their addresses in the cluster, node ports and endpoints, with those that every cluster
+/// has. What they ask of the load balancer comes back.
+pub(super) fn settle<'a>(
+    lab: &str,
+    drafts: Vec<Draft<'a>>,
+    clusters: &mut [ManagedCluster],
+    standing: &Standing,
+    problems: &mut Vec<Problem>,
+) -> Vec<Open<'a>> {
+    let mut of_clusters: Vec<Vec<Draft<'a>>> = clusters.iter().map(|_| vec![]).collect();
+    for draft in drafts {
+        of_clusters[draft.cluster].push(draft);
+    }
+    let mut open = vec![];
+    for (number, (cluster, mut drafts)) in clusters.iter_mut().zip(of_clusters).enumerate() {
+        let mut allocation = Allocation::of(lab, cluster);
+        drafts.iter_mut().for_each(|draft| allocation.take_written(draft, problems));
+        drafts.iter_mut().for_each(|draft| allocation.keep(draft, standing));
+        drafts.iter_mut().for_each(|draft| allocation.give(draft, problems));
+        let built_in = built_in::services(lab, cluster).map(|(service, targets)| (service, targets, None));
+        let written = drafts
+            .into_iter()
+            .map(|draft| (draft.service, draft.targets, draft.frontend.map(|wish| (wish, draft.at))));
+        let labels = Labels::of(cluster);
+        let mut services = vec![];
+        for (mut service, targets, wish) in built_in.into_iter().chain(written) {
+            let endpoints = labels.endpoints(&service, &targets);
+            for (port, endpoints) in service.ports.iter_mut().zip(endpoints) {
+                port.endpoints = endpoints;
+            }
+            open.extend(wish.map(|(wish, at)| Open { cluster: number, service: services.len(), wish, at }));
+            services.push(service);
+        }
+        cluster.services = services;
+    }
+    open
 }

@@ -8,7 +8,9 @@ use std::{
 use ipnet::Ipv4Net;
 use serde::{Deserialize, Serialize};
 
-use super::{Topology, address_book::AddressBook, agent_pool::Draft, scale_set::node_name};
+use super::{
+    ManagedCluster, Service, Topology, address_book::AddressBook, agent_pool::Draft, scale_set::node_name,
+};
 use crate::{
     address_plan::{Mode, formula::blocks},
     condition::Conditions,
@@ -34,6 +36,9 @@ pub struct Standing {
     /// How each cluster leaves for the internet: AKS does not allow every change.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub(super) outbound_types: BTreeMap<String, OutboundType>,
+    /// Services, as `CLUSTER/NAMESPACE/NAME`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(super) services: BTreeMap<String, ServiceLease>,
     /// What was switched by hand or found by probing.
     #[serde(default, skip_serializing_if = "Conditions::is_empty")]
     pub(super) conditions: Conditions,
@@ -64,6 +69,35 @@ pub(super) struct PodLease {
     pub address: Option<Ipv4Addr>,
 }
 
+/// What a Service has.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ServiceLease {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cluster_ip: Option<Ipv4Addr>,
+    /// By the names of rules, such as `TCP-80`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub node_ports: BTreeMap<String, u16>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub health_check_node_port: Option<u16>,
+    /// The address of an internal frontend.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub frontend: Option<Ipv4Addr>,
+}
+
+impl ServiceLease {
+    fn of(service: &Service) -> Self {
+        let ports = service.ports.iter().filter_map(|port| Some((Service::rule_name(port), port.node_port?)));
+        let internal = service.frontend.as_ref().filter(|frontend| frontend.subnet.is_some());
+        Self {
+            cluster_ip: service.cluster_ip,
+            node_ports: ports.collect(),
+            health_check_node_port: service.health_check_node_port,
+            frontend: internal.map(|frontend| frontend.address.address),
+        }
+    }
+}
+
 impl Standing {
     /// What the lab of this topology has given away.
     pub fn of(topology: &Topology) -> Self {
@@ -89,6 +123,12 @@ impl Standing {
                 standing.pods.insert(key, PodLease { node, address });
             }
         }
+        for cluster in &topology.managed_clusters {
+            let leases = cluster.services.iter().map(|service| {
+                (pod_key(&cluster.name, &service.namespace, &service.name), ServiceLease::of(service))
+            });
+            standing.services.extend(leases);
+        }
         for vm in &topology.virtual_machines {
             standing.virtual_machines.insert(vm.name.clone(), vm.nic.private_ip_address);
         }
@@ -106,6 +146,25 @@ impl Standing {
     pub(super) fn pod(&self, cluster: &str, namespace: &str, name: &str) -> Option<&PodLease> {
         // Most labs that are resolved are new.
         if self.pods.is_empty() { None } else { self.pods.get(&pod_key(cluster, namespace, name)) }
+    }
+
+    /// What the Service has.
+    pub(super) fn service(&self, cluster: &str, service: &Service) -> Option<&ServiceLease> {
+        if self.services.is_empty() {
+            return None;
+        }
+        self.services.get(&pod_key(cluster, &service.namespace, &service.name))
+    }
+
+    /// The address of its internal frontend.
+    pub(super) fn frontend(&self, cluster: &ManagedCluster, service: &Service) -> Option<Ipv4Addr> {
+        self.service(&cluster.name, service)?.frontend
+    }
+
+    /// All of these, with `NAMESPACE/NAME`.
+    pub(super) fn frontends(&self) -> impl Iterator<Item = (&str, Ipv4Addr)> {
+        let all = self.services.iter();
+        all.filter_map(|(key, lease)| Some((key.split_once('/')?.1, lease.frontend?)))
     }
 
     /// Takes what the nodes of the pool have, as far as it is still theirs. Comes before anybody is given an

@@ -171,11 +171,11 @@ pub(super) fn namespaces(
 }
 
 /// Names that are taken: kind, cluster, namespace, name, with the place.
-type Taken = BTreeMap<(&'static str, usize, String, String), Span>;
+pub(super) type Taken = BTreeMap<(&'static str, usize, String, String), Span>;
 
 impl Surroundings<'_, '_> {
     /// Checks what every manifest has; gives its cluster and namespace.
-    fn object(
+    pub(super) fn object(
         &self,
         metadata: &ObjectMeta,
         object: At<'_>,

@@ -9,6 +9,7 @@ mod pictures;
 mod pool_ranges;
 mod properties;
 mod schema;
+mod services;
 mod standing;
 mod text;
 mod topologies;
