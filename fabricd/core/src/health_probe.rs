@@ -65,6 +65,8 @@ pub enum Question {
     Http {
         /// With its query.
         path: String,
+        /// What the asker calls itself.
+        user_agent: String,
         /// Headers beside `Host`, `User-Agent` and `Accept`.
         headers: Vec<(String, String)>,
         /// The last status code that is good, from 200. The kubelet takes all below 400, the load balancer
@@ -95,7 +97,9 @@ pub struct Readiness {
     pub port: u16,
     /// The path of `httpGet`, without a query; `None` with `tcpSocket`.
     pub path: Option<String>,
-    question: Question,
+    headers: Vec<(String, String)>,
+    /// With its query.
+    target: String,
     rhythm: Rhythm,
 }
 
@@ -110,11 +114,11 @@ pub fn readiness(container: &Container) -> Option<Readiness> {
         let headers = headers.map(|header| (header.name.clone(), header.value.clone())).collect();
         let port = port(container, &get.port)?;
         let bare = path.split('?').next().unwrap_or_default().to_owned();
-        let question = Question::Http { path, headers, last_good: 399 };
-        return Some(Readiness { port, path: Some(bare), question, rhythm });
+        return Some(Readiness { port, path: Some(bare), headers, target: path, rhythm });
     }
     let socket = probe.tcp_socket.as_ref()?;
-    Some(Readiness { port: port(container, &socket.port)?, path: None, question: Question::Tcp, rhythm })
+    let (headers, target) = (vec![], String::new());
+    Some(Readiness { port: port(container, &socket.port)?, path: None, headers, target, rhythm })
 }
 
 /// The port that a probe of the container means: a number, or the name of one of its ports.
@@ -153,13 +157,21 @@ fn of_pods(cluster: &ManagedCluster) -> impl Iterator<Item = HealthProbe> + '_ {
     cluster.pods.iter().flat_map(move |pod| {
         let containers = pod.manifest.spec.iter().flat_map(|spec| &spec.containers);
         containers.filter_map(move |container| {
-            let Readiness { port, question, rhythm, .. } = readiness(container)?;
+            let Readiness { port, path, headers, target, rhythm } = readiness(container)?;
+            let node = &cluster.nodes[pod.node];
+            let question = match path {
+                None => Question::Tcp,
+                Some(_) => {
+                    let user_agent = format!("kube-probe/{}", node.kubernetes_version);
+                    Question::Http { path: target, user_agent, headers, last_good: 399 }
+                }
+            };
             Some(HealthProbe {
                 subject: Subject::Pod {
                     pod: format!("{}/{}/{}", cluster.name, pod.namespace, pod.name),
                     container: container.name.clone(),
                 },
-                from: Place::Node { name: cluster.nodes[pod.node].name.clone() },
+                from: Place::Node { name: node.name.clone() },
                 source: None,
                 to: SocketAddrV4::new(pod.address?, port),
                 question,
@@ -177,7 +189,7 @@ fn of_backends<'a>(
         service.ports.iter().filter_map(move |port| Some((service, port, of_rule(service, port)?)))
     });
     rules.flat_map(move |(service, port, (number, question, rhythm))| {
-        let rule = format!("{}/{}/{}-{}", cluster.name, service.namespaced_name(), port.transport, port.port);
+        let rule = service.rule_key(&cluster.name, port);
         cluster.nodes.iter().map(move |node| {
             let network = &topology.virtual_networks[node.nic.subnet.virtual_network];
             HealthProbe {
@@ -219,7 +231,10 @@ fn of_rule(service: &Service, port: &ServicePort) -> Option<(u16, Question, Rhyt
         failure_threshold: number("num-of-probe", 2, 2),
         success_threshold: 1,
     };
-    let get = |path: &str| Question::Http { path: path.to_owned(), headers: vec![], last_good: 200 };
+    let get = |path: &str| {
+        let user_agent = "Load Balancer Agent".to_owned();
+        Question::Http { path: path.to_owned(), user_agent, headers: vec![], last_good: 200 }
+    };
     if let (TrafficPolicy::Local, Some(number)) =
         (service.external_traffic_policy, service.health_check_node_port)
     {

@@ -46,7 +46,10 @@ impl ToStatus for ChangeError {
     fn to_status(&self) -> Status {
         let code = match self {
             Self::Fault(error) => return error.to_status(),
-            Self::NotFound(_) | Self::NoNode { .. } | Self::Edit(EditError::NoPool { .. }) => Code::NotFound,
+            Self::NotFound(_)
+            | Self::NoNode { .. }
+            | Self::NoPod { .. }
+            | Self::Edit(EditError::NoPool { .. }) => Code::NotFound,
             Self::Edit(_) | Self::NotInstalled { .. } => Code::FailedPrecondition,
             Self::Refused(_) | Self::Incomplete(_) => Code::Aborted,
             Self::Ledger(_) | Self::Panicked => Code::Internal,

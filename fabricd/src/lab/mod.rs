@@ -3,6 +3,7 @@
 mod actor;
 mod change;
 mod change_error;
+mod condition;
 mod fault;
 mod goal;
 mod presence;

@@ -104,8 +104,8 @@ fn changed(object: &Object, old: &[Fact], new: &[Fact]) -> Vec<Event> {
     events
 }
 
-/// Replaces what is beyond [`SAME_MAX`] of a kind and reason by its number.
-fn shortened(events: Vec<Event>) -> Vec<Event> {
+/// The same, with what is beyond [`SAME_MAX`] of a kind and reason replaced by its number.
+pub fn shortened(events: Vec<Event>) -> Vec<Event> {
     let mut seen: BTreeMap<(Kind, Reason), usize> = BTreeMap::new();
     let mut shown = vec![];
     for event in events {
