@@ -48,6 +48,7 @@ impl ToStatus for ChangeError {
             Self::Fault(error) => return error.to_status(),
             Self::NotFound(_)
             | Self::NoNode { .. }
+            | Self::NoPod { .. }
             | Self::Edit(EditError::NoPool { .. } | EditError::NoWorkload { .. }) => Code::NotFound,
             Self::Edit(EditError::Taken { .. }) => Code::AlreadyExists,
             Self::Edit(_) | Self::NotInstalled { .. } => Code::FailedPrecondition,

@@ -24,6 +24,7 @@ use super::{
 };
 use crate::{
     events::Events,
+    health_probe::{Finding, HealthProbes},
     ledger::{Intent, Ledger},
     program::Programs,
     responder::Responder,
@@ -78,6 +79,18 @@ pub enum Change {
         agent_pool: String,
         /// Such as `1.31`; the one that it has if there is none.
         kubernetes_version: Option<String>,
+    },
+    /// Switch a pod to not ready, or back.
+    SetPodReady {
+        /// `CLUSTER/NAMESPACE/NAME`.
+        pod: String,
+        /// What it shall be.
+        ready: bool,
+    },
+    /// Take what probes have found.
+    Probed {
+        /// What has become healthy or unhealthy.
+        findings: Vec<Finding>,
     },
 }
 
@@ -151,6 +164,8 @@ pub(super) struct Worker<K> {
     pub open_places: watch::Sender<Arc<BTreeSet<Place>>>,
     /// What runs in the places as long as the lab does.
     pub programs: Arc<Programs>,
+    /// Who asks whether its pods and nodes are well.
+    pub health_probes: HealthProbes,
 }
 
 /// The way to whoever asked for a change.
@@ -171,6 +186,8 @@ impl<K: Kernel> Worker<K> {
             Change::UpgradeAgentPool { agent_pool, kubernetes_version } => {
                 self.upgrade(&agent_pool, kubernetes_version.as_deref(), caller)
             }
+            Change::SetPodReady { pod, ready } => self.set_pod_ready(&pod, ready),
+            Change::Probed { findings } => self.probed(&findings),
         }
     }
 
@@ -300,7 +317,12 @@ impl<K: Kernel> Worker<K> {
     }
 
     /// Brings the lab back to `before` after `error`.
-    fn go_back(&self, tried: &Blueprint, before: Option<&Lab>, error: ReconcileError) -> ChangeError {
+    pub(super) fn go_back(
+        &self,
+        tried: &Blueprint,
+        before: Option<&Lab>,
+        error: ReconcileError,
+    ) -> ChangeError {
         let nothing = Blueprint::default();
         let wanted = before.map_or(&nothing, |lab| &*lab.blueprint);
         let goal = before.map(Goal::of);

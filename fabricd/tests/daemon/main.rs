@@ -5,6 +5,7 @@ mod connections;
 mod fake_kernel;
 mod fake_programs;
 mod faults;
+mod health_probes;
 mod programs;
 mod reconcile;
 mod responder;

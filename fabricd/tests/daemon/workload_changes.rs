@@ -161,8 +161,8 @@ async fn a_deployment_is_exposed_and_scaled_and_its_pods_switched() {
             "deployment/web ScalingReplicaSet: replicas 1 → 5".to_owned(),
             "service/web EndpointsChanged: endpoints 1 ready of 1 → 5 ready of 5".to_owned(),
             "service/web EndpointsChanged: endpoints 5 ready of 5 → 4 ready of 5".to_owned(),
-            format!("pod/{pod} Unhealthy: is not ready, and gets no packets of Services"),
-            format!("pod/{pod} Ready: gets packets of Services"),
+            format!("pod/{pod} Unhealthy: switched to not ready"),
+            format!("pod/{pod} Ready: switched back to ready"),
         ] {
             assert!(told.contains(&expected), "{expected} is not in {told:#?}");
         }

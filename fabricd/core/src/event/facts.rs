@@ -1,7 +1,7 @@
 //! What can be told about each object of a lab: a list of facts, which are compared one by one.
 
 mod egress;
-mod service;
+pub(super) mod service;
 
 use super::{Object, Reason};
 use crate::{
@@ -29,8 +29,6 @@ pub(super) enum Change {
     Attachment,
     /// It is the state of a peering, and called by its name.
     State,
-    /// It is whether a pod is ready.
-    Readiness,
 }
 
 /// An object with its facts. `within` tells apart what has the same name in two clusters.
@@ -217,7 +215,6 @@ fn cluster(topology: &Topology, cluster: &ManagedCluster, all: &mut Vec<Facts>) 
             moving("node", &cluster.nodes[pod.node].name),
             optional("address", pod.address),
             fact("hostNetwork", pod.host_network),
-            Fact { change: Change::Readiness, ..fact("ready", pod.ready) },
         ];
         tell(Kind::Pods, Some(&pod.namespace), pod.name.clone(), facts);
     }

@@ -7,7 +7,7 @@ mod tests;
 
 use std::fmt;
 
-pub use difference::{SAME_MAX, difference};
+pub use difference::{SAME_MAX, difference, endpoints, shortened};
 
 use crate::{inventory::Kind, name::LabName};
 
@@ -69,9 +69,9 @@ pub enum Reason {
     ScalingReplicaSet,
     /// A Service has other endpoints, or others of them are ready.
     EndpointsChanged,
-    /// A pod gets packets of Services.
+    /// The pod may get packets of Services again; the node those of the load balancer.
     Ready,
-    /// A pod gets no packets of Services.
+    /// It may not: a probe has failed, or somebody has switched it off.
     Unhealthy,
 }
 

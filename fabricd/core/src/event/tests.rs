@@ -218,9 +218,10 @@ fn services_and_their_endpoints_are_told() {
     conditions.switched_off.insert(format!("aks/default/{}", before.managed_clusters[0].pods[0].name));
     let after = before.with_conditions(conditions);
     let reasons = |events: Vec<Event>| events.iter().map(|event| event.reason).collect::<Vec<_>>();
-    assert_eq!(reasons(difference(&before, &after)), [Reason::Unhealthy, Reason::EndpointsChanged]);
-    assert_eq!(reasons(difference(&after, &before)), [Reason::Ready, Reason::EndpointsChanged]);
-    assert!(Reason::Unhealthy.is_warning() && !Reason::Ready.is_warning());
+    assert_eq!(reasons(difference(&before, &after)), [Reason::EndpointsChanged]);
+    assert_eq!(endpoints(&before, &after), difference(&before, &after));
+    assert_eq!(endpoints(&before, &after)[0].message, "endpoints 2 ready of 2 → 1 ready of 2");
+    assert_eq!(endpoints(&after, &after), []);
 }
 
 fn ways_out(profile: &str, subnet: &str, rest: &str) -> String {

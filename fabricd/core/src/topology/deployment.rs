@@ -64,7 +64,14 @@ pub(super) fn check(deployment: &Deployment, at: At<'_>, problems: &mut Vec<Prob
                 .help("with labels of `template.metadata.labels`"),
         ),
     }
-    pod_spec::check(spec.template.spec.as_ref(), at.key("template").key("spec"), problems);
+    let template = at.key("template").key("spec");
+    let policy = spec.template.spec.as_ref().and_then(|spec| spec.restart_policy.as_deref());
+    if policy.is_some_and(|policy| policy != "Always") {
+        let message = "pods of a Deployment are always started again";
+        let span = template.key("restartPolicy").span();
+        problems.push(Problem::new(span, message).help("use `restartPolicy: Always`, or a Pod"));
+    }
+    pod_spec::check(spec.template.spec.as_ref(), template, problems);
     true
 }
 

@@ -9,6 +9,8 @@ mod agent_pool;
 mod azure_firewall;
 mod connected_ranges;
 mod connections;
+mod container_port;
+mod container_probe;
 mod controller_name;
 mod deployment;
 mod derived_name;
