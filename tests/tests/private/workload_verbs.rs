@@ -114,6 +114,14 @@ fn curl_prints_an_answer_or_counts_them() {
     assert_eq!(tally["answers"][0]["requests"], 3);
     assert_eq!(tally["answers"][0]["client"].as_str().map(|client| client.contains(':')), Some(false));
 
+    let pods = json(&session, &["get", "pods"]);
+    let web = pods["items"].as_array().expect("pods").last().expect("a pod").clone();
+    let (name, node) = (&web["metadata"]["name"], &web["spec"]["nodeName"]);
+    let url = format!("http://{}", web["status"]["podIP"].as_str().expect("an address"));
+    let by = |by: &str| json(&session, &["curl", "client", &url, "-c", "2", "--by", by])["answers"].clone();
+    assert_eq!(by("pod"), serde_json::json!([{ "pod": name, "requests": 2 }]));
+    assert_eq!(by("node"), serde_json::json!([{ "node": node, "requests": 2 }]));
+
     // Nobody listens there, and nobody is there at all.
     let refused = session.fabctl(&["curl", "client", "http://203.0.113.10:81", "--count", "2"]);
     assert_eq!(refused.status.code(), Some(1));
