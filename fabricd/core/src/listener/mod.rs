@@ -13,9 +13,11 @@ use std::{
 };
 
 use crate::{
+    blueprint::PLATFORM_ADDRESS,
+    dns,
     firewall::{ApplicationRule, Collection, LOG_GROUP, PROXY_PORT},
     place::Place,
-    topology::{AzureFirewall, Topology},
+    topology::{AzureFirewall, Topology, Transport},
 };
 
 /// A port that is answered at one place.
@@ -48,6 +50,8 @@ pub enum Protocol {
     UdpEcho,
     /// HTTP and TLS that a firewall redirects to the daemon, which decides by these rules and passes it on.
     ApplicationRules(Arc<Vec<Collection<ApplicationRule>>>),
+    /// DNS, over the transport. What is answered is the lab's zones', see [`crate::dns::Zones`].
+    Dns(Transport),
     /// What a firewall's rules log. The port is the group of the kernel's log.
     FlowLog,
 }
@@ -55,7 +59,7 @@ pub enum Protocol {
 impl Protocol {
     /// Whether it is over UDP.
     pub fn is_datagram(&self) -> bool {
-        *self == Self::UdpEcho
+        matches!(self, Self::UdpEcho | Self::Dns(Transport::Udp))
     }
 }
 
@@ -63,7 +67,7 @@ impl fmt::Display for Listener {
     /// `machine/server: TCP 10.1.2.3:80`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let transport = match self.protocol {
-            Protocol::UdpEcho => "UDP",
+            Protocol::UdpEcho | Protocol::Dns(Transport::Udp) => "UDP",
             Protocol::FlowLog => return write!(f, "{}: log group {}", self.place, self.port),
             _ => "TCP",
         };
@@ -81,7 +85,8 @@ impl fmt::Display for Listener {
 const ECHO: u16 = 7;
 
 /// Every port that somebody of the lab answers on: servers on the internet 80 and 443, machines on premises 80,
-/// and both 7 for TCP and UDP. Firewalls have their application rules, and a log.
+/// and both 7 for TCP and UDP. Firewalls have their application rules, and a log. Azure DNS, CoreDNS' pods and DNS
+/// servers of one's own answer on 53.
 pub fn listeners(topology: &Topology) -> BTreeSet<Listener> {
     let machines = topology.on_premises.iter().flat_map(|site| &site.machines).flat_map(|machine| {
         let place = Place::Machine { name: machine.name.clone() };
@@ -92,7 +97,24 @@ pub fn listeners(topology: &Topology) -> BTreeSet<Listener> {
         let web = [(80, Protocol::Http), (443, Protocol::Https)];
         of_server(&place, server.address, &server.name, &server.fqdns, &web)
     });
-    machines.chain(servers).chain(topology.azure_firewalls.iter().flat_map(of_firewall)).collect()
+    let firewalls = topology.azure_firewalls.iter().flat_map(of_firewall);
+    machines.chain(servers).chain(firewalls).chain(of_dns(topology)).collect()
+}
+
+/// Both transports of every DNS server.
+fn of_dns(topology: &Topology) -> impl Iterator<Item = Listener> {
+    dns::places(topology).flat_map(|(place, name)| {
+        // The VNet's other address there is a tunnel's: an answer must come from the one that was asked.
+        let address = matches!(place, Place::Platform { .. }).then_some(PLATFORM_ADDRESS.into());
+        [Transport::Tcp, Transport::Udp].map(|transport| Listener {
+            place: place.clone(),
+            address,
+            port: dns::PORT,
+            protocol: Protocol::Dns(transport),
+            name: name.clone(),
+            fqdns: vec![],
+        })
+    })
 }
 
 fn of_firewall(firewall: &AzureFirewall) -> [Listener; 2] {
@@ -146,6 +168,8 @@ mod tests {
         assert_eq!(
             lines,
             [
+                "platform/aks-vnet: TCP 168.63.129.16:53 Dns(Tcp)",
+                "platform/aks-vnet: UDP 168.63.129.16:53 Dns(Udp)",
                 "server/example-com: TCP 203.0.113.10:7 TcpEcho",
                 "server/example-com: UDP 203.0.113.10:7 UdpEcho",
                 "server/example-com: TCP 203.0.113.10:80 Http",
@@ -157,6 +181,10 @@ mod tests {
                 "machine/server: TCP 10.1.2.3:7 TcpEcho",
                 "machine/server: UDP 10.1.2.3:7 UdpEcho",
                 "machine/server: TCP 10.1.2.3:80 Http",
+                "pod/aks/kube-system/coredns-5ff54486cd-8rfrq: TCP *:53 Dns(Tcp)",
+                "pod/aks/kube-system/coredns-5ff54486cd-8rfrq: UDP *:53 Dns(Udp)",
+                "pod/aks/kube-system/coredns-5ff54486cd-bj8vh: TCP *:53 Dns(Tcp)",
+                "pod/aks/kube-system/coredns-5ff54486cd-bj8vh: UDP *:53 Dns(Udp)",
             ]
         );
     }
