@@ -178,8 +178,9 @@ fn thousands_of_one_kind_are_told_by_their_number() {
         )
     };
     let events = difference(&topology(&lab(0)), &topology(&lab(1_000)));
-    let pods = events.iter().filter(|event| event.object.kind == Kind::Pods).count();
-    assert_eq!(pods, SAME_MAX + 1);
+    // CoreDNS has moved to make room.
+    let of_web = |event: &&Event| event.object.kind == Kind::Pods && !event.object.name.starts_with("coredns-");
+    assert_eq!(events.iter().filter(of_web).count(), SAME_MAX + 1);
     let last = events.last().unwrap();
     assert_eq!((last.object.name.as_str(), last.message.as_str()), ("", "950 more"));
     assert_eq!(last.counts, [("more", 950)]);
