@@ -27,7 +27,7 @@ pub use neighbour::{Neighbour, NeighbourKind};
 pub use qdisc::{NETEM_LIMIT, Netem};
 pub use route::{MAIN_TABLE, NextHop, PROTOCOL_BGP, PROTOCOL_BOOT, PROTOCOL_DHCP, PROTOCOL_STATIC, Route};
 pub use rule::Rule;
-pub use ruleset::{Program, Ruleset};
+pub use ruleset::{Program, Ruleset, difference};
 pub use sysctl::Sysctl;
 
 use crate::name::IfName;

@@ -7,6 +7,7 @@ mod differences;
 mod doctor;
 mod faults;
 mod isolation;
+mod kube_proxy;
 mod lab;
 mod objects;
 mod ordinary_user;
@@ -36,6 +37,7 @@ fn main() {
         routing::trials(),
         processes::trials(),
         isolation::trials(),
+        kube_proxy::trials(),
         doctor::trials(),
         scale::trials(),
         sockets::trials(),
