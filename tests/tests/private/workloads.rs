@@ -179,7 +179,7 @@ fn probes_decide_who_is_ready() {
         service.to_owned(),
     ];
     apply(&session, &lab.concat());
-    let told = || session.ok(&["events"]);
+    let told = || session.ok(&["events", "--no-follow"]);
     wait_until("the kubelet has asked", || told().contains("dial tcp 10.244."));
     let node = pods(&session, "web-")[0].2.clone();
     let other = if node.ends_with('0') { "aks-a-1-vmss000001" } else { "aks-a-1-vmss000000" };
