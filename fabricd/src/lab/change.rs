@@ -9,7 +9,10 @@ use fabric_core::{
     name::LabName,
     place::Place,
     plan::{self, Action, Observed, Plan},
-    spec::{Diagnostic, Reading, Source},
+    spec::{
+        Diagnostic, Reading, Source,
+        edit::{Exposure, WorkloadName},
+    },
     topology::{Rollout, Standing},
 };
 use tokio::sync::{mpsc, watch};
@@ -55,6 +58,20 @@ pub enum Change {
         agent_pool: String,
         /// Nodes.
         count: u32,
+    },
+    /// Give a Deployment another number of pods.
+    ScaleDeployment {
+        /// Which.
+        deployment: WorkloadName,
+        /// Pods.
+        replicas: u32,
+    },
+    /// Make a Service for a Deployment or pod.
+    Expose {
+        /// The Service.
+        exposure: Exposure,
+        /// Say what would be done, and do nothing.
+        dry_run: bool,
     },
     /// Replace a node pool's nodes one after the other, by those of a version.
     UpgradeAgentPool {
@@ -162,6 +179,10 @@ impl<K: Kernel> Worker<K> {
             Change::Verify { repair } => self.verify(repair, caller),
             Change::RestartNode { node } => self.restart_node(&node, caller),
             Change::ScaleAgentPool { agent_pool, count } => self.scale(&agent_pool, count, caller),
+            Change::ScaleDeployment { deployment, replicas } => {
+                self.scale_deployment(&deployment, replicas, caller)
+            }
+            Change::Expose { exposure, dry_run } => self.expose(&exposure, dry_run, caller),
             Change::UpgradeAgentPool { agent_pool, kubernetes_version } => {
                 self.upgrade(&agent_pool, kubernetes_version.as_deref(), caller)
             }
@@ -401,7 +422,7 @@ pub(super) fn places(blueprint: &Blueprint) -> Arc<BTreeSet<Place>> {
     Arc::new(blueprint.places.keys().cloned().collect())
 }
 
-fn planned(plan: &Plan, with_text: bool) -> ChangeEvent {
+pub(super) fn planned(plan: &Plan, with_text: bool) -> ChangeEvent {
     let [create, change, remove] = counts(plan);
     ChangeEvent::Planned { create, change, remove, text: with_text.then(|| plan.to_string()) }
 }

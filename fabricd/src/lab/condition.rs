@@ -7,7 +7,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Instant};
 
 use fabric_core::{
     condition::Conditions,
-    event::{Event, Object, Reason, shortened},
+    event::{self, Event, Object, Reason, shortened},
     inventory::Kind,
     kernel::Kernel,
     plan::{self, Observed},
@@ -89,6 +89,7 @@ impl<K: Kernel> Worker<K> {
         events: Vec<Event>,
     ) -> Result<(), ChangeError> {
         let topology = Arc::new(lab.topology.with_conditions(conditions));
+        let followed = event::endpoints(&lab.topology, &topology);
         let whole = Goal::new(lab.sources.clone(), topology, lab.faults.clone(), self.kernel.machine());
         let plan = plan::between(&Observed::of(&lab.blueprint), &lab.owned, &whole.blueprint);
         let intent = Intent {
@@ -109,6 +110,7 @@ impl<K: Kernel> Worker<K> {
         self.responder.show(&self.name, whole.topology.clone());
         let now = whole.reached(lab.generation, self.open_places.subscribe(), self.programs.clone());
         self.publish.send_replace(Some(Arc::new(now)));
+        let events = events.into_iter().chain(followed).collect();
         self.tell(shortened(events));
         Ok(())
     }

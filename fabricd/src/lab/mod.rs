@@ -4,6 +4,7 @@ mod actor;
 mod change;
 mod change_error;
 mod condition;
+mod edited;
 mod fault;
 mod goal;
 mod presence;

@@ -16,7 +16,8 @@ use crate::{
     reconcile::{KUBENET, apply},
 };
 
-const PROBE: &str = "readinessProbe: {httpGet: {port: 80, path: /ready}, periodSeconds: 1, failureThreshold: 1}";
+const PROBE: &str =
+    "readinessProbe: {httpGet: {port: 80, path: /ready}, periodSeconds: 1, failureThreshold: 1}";
 
 /// The kubenet lab with two pods `web` that are asked, and a Service before them.
 fn with_web(container: &str) -> String {
@@ -85,7 +86,8 @@ impl World {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_pod_is_switched_off_and_on() {
-    let world = World { registry: Registry::new(Arc::new(FakeKernel::new()), Ledger::none(), nothing_runs()) };
+    let world =
+        World { registry: Registry::new(Arc::new(FakeKernel::new()), Ledger::none(), nothing_runs()) };
     apply(&world.registry, &with_web("image: nginx")).await.unwrap();
     assert_eq!(world.ready(), ["web-1", "web-2"]);
     let told = world.events().await.len();
@@ -103,7 +105,8 @@ async fn a_pod_is_switched_off_and_on() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_probe_that_fails_takes_the_pod_out_and_its_node_too() {
-    let world = World { registry: Registry::new(Arc::new(FakeKernel::new()), Ledger::none(), nothing_runs()) };
+    let world =
+        World { registry: Registry::new(Arc::new(FakeKernel::new()), Ledger::none(), nothing_runs()) };
     apply(&world.registry, &with_web(&format!("image: nginx, {PROBE}"))).await.unwrap();
     // Switched off its probe fails; switched back it needs one that does not.
     assert!(world.switch("aks/default/web-2", false).await.unwrap());
@@ -113,9 +116,10 @@ async fn a_probe_that_fails_takes_the_pod_out_and_its_node_too() {
     assert_eq!(last.message, "Readiness probe failed: HTTP probe failed with statuscode: 503");
     assert_eq!(world.ready(), ["web-1"]);
     // The node of the other pod serves the Service; no other does.
-    let health_check = world.registry.kernel().sockets().into_iter().filter(|(listener, _)| {
-        matches!(&listener.protocol, Protocol::Health(_)) && listener.port != 10_256
-    });
+    let health_check =
+        world.registry.kernel().sockets().into_iter().filter(|(listener, _)| {
+            matches!(&listener.protocol, Protocol::Health(_)) && listener.port != 10_256
+        });
     let nodes = world.lab().topology.managed_clusters[0].nodes.len();
     assert_eq!(health_check.count(), nodes);
     let rule = "aks/default/web/TCP-80";

@@ -11,3 +11,4 @@ mod reconcile;
 mod responder;
 mod service;
 mod told;
+mod workload_changes;

@@ -35,6 +35,21 @@ pub fn difference(before: &Topology, after: &Topology) -> Vec<Event> {
     shortened(events)
 }
 
+/// What other conditions of the same files mean for Services.
+pub fn endpoints(before: &Topology, after: &Topology) -> Vec<Event> {
+    let clusters = before.managed_clusters.iter().zip(&after.managed_clusters);
+    let services = clusters.flat_map(|(before, after)| before.services.iter().zip(&after.services));
+    let events = services.flat_map(|(before, after)| {
+        let object = Object {
+            kind: Kind::Services,
+            namespace: Some(after.namespace.clone()),
+            name: after.name.clone(),
+        };
+        changed(&object, &facts::service::endpoints(before), &facts::service::endpoints(after))
+    });
+    events.collect()
+}
+
 /// `address 10.0.0.4, subnet vnet/s`; what is off is left out.
 fn list(facts: &[Fact], with_state: bool) -> String {
     let told = facts.iter().filter(|fact| with_state || fact.change != Change::State);
