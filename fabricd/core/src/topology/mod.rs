@@ -21,6 +21,7 @@ mod ground;
 mod http_proxy;
 mod internet;
 mod ip_masq_agent;
+mod kube_proxy;
 mod managed_cluster;
 mod nat_gateway;
 mod network_interface;

@@ -4,6 +4,7 @@ mod address_plan;
 mod diagnostics;
 mod http_proxy;
 mod kubenet;
+mod load_balancer;
 mod network_plugins;
 mod pictures;
 mod pool_ranges;
