@@ -4,7 +4,7 @@
 use std::{
     collections::BTreeSet,
     io,
-    net::{Ipv4Addr, TcpListener, TcpStream, UdpSocket},
+    net::{Ipv4Addr, SocketAddrV4, TcpListener, TcpStream, UdpSocket},
     os::fd::OwnedFd,
     sync::Arc,
 };
@@ -78,6 +78,19 @@ pub trait Kernel: Send + Sync + 'static {
     /// # Errors
     /// For each on its own, if its place is not there or somebody else has the port.
     fn listen(&self, lab: &LabName, listeners: &BTreeSet<Listener>) -> Vec<Result<Listening, KernelError>>;
+
+    /// Begins a TCP connection of `place` for each of `wanted`: from an address of the place, or one that the kernel
+    /// chooses, to somebody. They do not block, are on their way when this returns, and end by RST. Each keeps the
+    /// namespace alive: it must be closed before the place is removed.
+    ///
+    /// # Errors
+    /// If there is no such place; for each on its own, if it fails at once.
+    fn connect(
+        &self,
+        lab: &LabName,
+        place: &Place,
+        wanted: &[(Option<Ipv4Addr>, SocketAddrV4)],
+    ) -> Result<Vec<io::Result<TcpStream>>, KernelError>;
 
     /// The namespace that `place` is now, if it is there. One that was made anew is another.
     fn namespace(&self, lab: &LabName, place: &Place) -> Option<NamespaceId>;
@@ -160,18 +173,27 @@ pub enum ListeningSocket {
     Datagram(UdpSocket),
     /// TCP from clients, and the way to go on from there.
     Between(TcpListener, Arc<dyn Door>),
+    /// UDP from clients, and the way to go on from there.
+    DatagramBetween(UdpSocket, Arc<dyn Door>),
     /// What the place's rules log: `fabric_kernel::flow_log` reads it.
     FlowLog(OwnedFd),
 }
 
 /// A way into a place for sockets that are opened later. It keeps the place's namespace alive.
 pub trait Door: std::fmt::Debug + Send + Sync {
-    /// A TCP socket of the place with the source address `from`, not connected, that does not block. Blocking for
+    /// A TCP socket of the place with the source address `from`, or the one of the route if that is 0.0.0.0, not connected, that does not block. Blocking for
     /// some hundred microseconds.
     ///
     /// # Errors
     /// If the place does not have that address, or there is no room for another socket.
     fn stream(&self, from: Ipv4Addr) -> io::Result<TcpStream>;
+
+    /// A UDP socket of the place at a port that nobody has, not connected, that does not block. Blocking for some
+    /// hundred microseconds.
+    ///
+    /// # Errors
+    /// If there is no room for another socket.
+    fn datagrams(&self) -> io::Result<UdpSocket>;
 }
 
 /// A set of nftables rules.

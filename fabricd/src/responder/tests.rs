@@ -54,7 +54,13 @@ impl Running {
         };
         let (stop, stopped) = oneshot::channel();
         let room = Arc::new(Room::new(files));
-        let ended = tokio::spawn(server::run(room, listener, ListeningSocket::Stream(socket), None, stopped));
+        let ended = tokio::spawn(server::run(
+            room,
+            listener,
+            ListeningSocket::Stream(socket),
+            server::More::default(),
+            stopped,
+        ));
         Self { address, stop, ended }
     }
 

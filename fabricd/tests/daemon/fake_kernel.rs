@@ -3,9 +3,10 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    net::{Ipv4Addr, SocketAddr, TcpListener, UdpSocket},
+    io,
+    net::{Ipv4Addr, SocketAddr, SocketAddrV4, TcpListener, TcpStream, UdpSocket},
     sync::{
-        Mutex, PoisonError,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicU16, AtomicU64, AtomicUsize, Ordering},
     },
 };
@@ -14,10 +15,10 @@ use fabric_core::{
     conntrack::{CONNECTIONS_MAX, Connection, Ends, Protocol, Status, TcpState, Tuple},
     effective_routes::next_hop::choose,
     kernel::{
-        CountedElement, Decision, Kernel, KernelError, Listening, ListeningSocket, Machine, NamespaceId,
-        Packet, Routing, RuleSet, StepError,
+        CountedElement, Decision, Door, Kernel, KernelError, Listening, ListeningSocket, Machine,
+        NamespaceId, Packet, Routing, RuleSet, StepError,
     },
-    listener::Listener,
+    listener::{self, Listener},
     name::{IfName, LabName},
     object::{Key, MAIN_TABLE, NextHop, Object, Route, Rule},
     place::Place,
@@ -96,12 +97,34 @@ impl FakeKernel {
             let socket = UdpSocket::bind((self.address, 0))?;
             socket.set_nonblocking(true)?;
             let address = socket.local_addr()?;
-            return Ok((ListeningSocket::Datagram(socket), address));
+            let socket = match listener.protocol {
+                listener::Protocol::Dns(_) => ListeningSocket::DatagramBetween(socket, Arc::new(NoDoor)),
+                _ => ListeningSocket::Datagram(socket),
+            };
+            return Ok((socket, address));
         }
         let socket = TcpListener::bind((self.address, 0))?;
         socket.set_nonblocking(true)?;
         let address = socket.local_addr()?;
-        Ok((ListeningSocket::Stream(socket), address))
+        let socket = match listener.protocol {
+            listener::Protocol::Dns(_) => ListeningSocket::Between(socket, Arc::new(NoDoor)),
+            _ => ListeningSocket::Stream(socket),
+        };
+        Ok((socket, address))
+    }
+
+    /// To whoever listens in the place that has the address.
+    fn connect_to(&self, to: SocketAddrV4) -> io::Result<TcpStream> {
+        let has = |object: &Object| matches!(object, Object::Address(it) if it.address.addr() == *to.ip());
+        let place = self.lock().iter().find(|(_, it)| it.values().any(has)).map(|(place, _)| place.clone());
+        let sockets = self.sockets();
+        let mut streams = sockets.iter().filter(|(listener, _)| !listener.protocol.is_datagram());
+        let found = streams
+            .find(|(listener, _)| Some(&listener.place) == place.as_ref() && listener.port == to.port());
+        let (_, address) = found.ok_or(io::ErrorKind::ConnectionRefused)?;
+        let stream = TcpStream::connect(address)?;
+        stream.set_nonblocking(true)?;
+        Ok(stream)
     }
 
     fn name_namespace(&self, place: &Place) {
@@ -382,6 +405,18 @@ impl Kernel for FakeKernel {
         listeners.iter().map(open).collect()
     }
 
+    fn connect(
+        &self,
+        _lab: &LabName,
+        place: &Place,
+        wanted: &[(Option<Ipv4Addr>, SocketAddrV4)],
+    ) -> Result<Vec<io::Result<TcpStream>>, KernelError> {
+        if !self.lock().contains_key(place) {
+            return Err(KernelError::new("cannot connect", "No such namespace"));
+        }
+        Ok(wanted.iter().map(|(_, to)| self.connect_to(*to)).collect())
+    }
+
     fn namespace(&self, _lab: &LabName, place: &Place) -> Option<NamespaceId> {
         let is_there = self.lock().contains_key(place);
         let namespaces = self.namespaces.lock().unwrap_or_else(PoisonError::into_inner);
@@ -390,5 +425,19 @@ impl Kernel for FakeKernel {
 
     fn machine(&self) -> Machine {
         Machine::COMPLETE
+    }
+}
+
+/// A place that nobody goes on from.
+#[derive(Debug)]
+struct NoDoor;
+
+impl Door for NoDoor {
+    fn stream(&self, _: std::net::Ipv4Addr) -> std::io::Result<std::net::TcpStream> {
+        Err(std::io::ErrorKind::NetworkUnreachable.into())
+    }
+
+    fn datagrams(&self) -> std::io::Result<UdpSocket> {
+        Err(std::io::ErrorKind::NetworkUnreachable.into())
     }
 }

@@ -16,3 +16,4 @@ mod text;
 mod topologies;
 mod ways_out;
 mod well_formed;
+mod workloads;
