@@ -147,6 +147,7 @@ fn listening_in_several_places() {
             ListeningSocket::Stream(socket) => socket.as_fd(),
             ListeningSocket::Datagram(socket) => socket.as_fd(),
             ListeningSocket::Between(socket, _) => socket.as_fd(),
+            ListeningSocket::DatagramBetween(socket, _) => socket.as_fd(),
             ListeningSocket::FlowLog(socket) => socket.as_fd(),
         };
         assert_eq!(fcntl(fd, FcntlArg::F_GETFD).unwrap(), FdFlag::FD_CLOEXEC.bits());

@@ -95,6 +95,7 @@ pub fn cluster(network_plugin: NetworkPlugin, services: Vec<Service>) -> Managed
         service_cidr: "10.0.0.0/16".parse().unwrap(),
         dns_service_ip: Ipv4Addr::new(10, 0, 0, 10),
         non_masquerade_cidrs: vec![],
+        coredns_custom: Default::default(),
         outbound: Outbound::NOTHING,
         http_proxy: None,
         agent_pools: vec![AgentPool {
@@ -130,6 +131,7 @@ fn empty_topology() -> Topology {
         unassociated_addresses: vec![],
         azure_firewalls: vec![],
         internet: None,
+        private_dns_zones: vec![],
         conditions: crate::condition::Conditions::default(),
     }
 }
