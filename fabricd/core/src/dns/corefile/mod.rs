@@ -3,6 +3,8 @@
 
 mod directive;
 mod line;
+#[cfg(test)]
+mod tests;
 
 use self::{
     directive::{Directive, directive},
