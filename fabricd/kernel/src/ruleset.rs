@@ -12,7 +12,7 @@ use std::{
 
 use fabric_core::{
     kernel::RuleSet,
-    object::{Program, Ruleset, difference},
+    object::{Program, Ruleset, changed_tables, difference},
 };
 
 use crate::programs;
@@ -88,10 +88,14 @@ impl Loaders {
     }
 
     /// Loads the rules into the calling thread's namespace, in one transaction, where there is just `old`. As few
-    /// chains as possible are written.
+    /// chains, or tables, as possible are written.
     pub(crate) fn replace(&self, old: &Ruleset, new: &Ruleset) -> Result<(), RulesetError> {
-        let both = (old.program, new.program) == (Program::Iptables, Program::Iptables);
-        match both.then(|| self.difference(&old.text, &new.text)).flatten() {
+        let difference = match (old.program, new.program) {
+            (Program::Iptables, Program::Iptables) => self.difference(&old.text, &new.text),
+            (Program::Nft, Program::Nft) => changed_tables(&old.text, &new.text).map(Arc::from),
+            _ => None,
+        };
+        match difference {
             // If it is refused, the kernel has what it had: the whole tells why, or mends it.
             Some(text) if self.run(new.program, Load::Difference, &text).is_ok() => Ok(()),
             _ => self.load(new),

@@ -4,7 +4,7 @@ use std::{io, net::SocketAddr, pin::Pin, sync::Arc};
 
 use fabric_core::{
     kernel::ListeningSocket,
-    listener::{Listener, Protocol},
+    listener::{Listener, Protocol, image::Speech},
 };
 use tokio::{
     net::{TcpListener, TcpStream, UdpSocket},
@@ -13,7 +13,7 @@ use tokio::{
 };
 
 use super::{
-    IDLE,
+    IDLE, Live,
     application_rules::Firewall,
     client::Client,
     dns::{self, Dns, Resolver},
@@ -26,6 +26,8 @@ use crate::flow_log::FlowLog;
 /// What a server knows of its lab, beside what it listens at.
 #[derive(Debug, Default)]
 pub struct More {
+    /// What its lab is like now.
+    pub live: Live,
     /// Where a firewall writes down its decisions.
     pub log: Option<Arc<FlowLog>>,
     /// What names there are.
@@ -61,10 +63,11 @@ async fn serve(
     more: More,
     stopped: oneshot::Receiver<()>,
 ) -> io::Result<()> {
+    let live = more.live;
     match socket {
         ListeningSocket::Stream(socket) => {
             let socket = TcpListener::from_std(socket)?;
-            take(Clients::new(room, listener.clone(), Beyond::Nothing), &socket, stopped).await;
+            take(Clients::new(room, live, listener.clone(), Beyond::Nothing), &socket, stopped).await;
         }
         ListeningSocket::Between(socket, door) => {
             let socket = TcpListener::from_std(socket)?;
@@ -75,7 +78,7 @@ async fn serve(
                 _ => Firewall::of(listener, door, more.log.unwrap_or_default())
                     .map_or(Beyond::Nothing, |firewall| Beyond::Firewall(Arc::new(firewall))),
             };
-            take(Clients::new(room, listener.clone(), beyond), &socket, stopped).await;
+            take(Clients::new(room, live, listener.clone(), beyond), &socket, stopped).await;
         }
         ListeningSocket::DatagramBetween(socket, door) => {
             let socket = UdpSocket::from_std(socket)?;
@@ -86,7 +89,7 @@ async fn serve(
             let socket = UdpSocket::from_std(socket)?;
             tokio::select! {
                 _ = stopped => {}
-                failed = echo::datagrams(&socket) => failed?,
+                failed = echo::datagrams(listener, &socket) => failed?,
             }
         }
         ListeningSocket::FlowLog(socket) => {
@@ -123,6 +126,7 @@ async fn take(clients: Clients, socket: &TcpListener, mut stopped: oneshot::Rece
 /// What all clients of one socket share.
 struct Clients {
     room: Arc<Room>,
+    live: Live,
     part: Part,
     listener: Arc<Listener>,
     certificate: Arc<Certificate>,
@@ -132,8 +136,8 @@ struct Clients {
 type Conversation = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 impl Clients {
-    fn new(room: Arc<Room>, listener: Arc<Listener>, beyond: Beyond) -> Self {
-        Self { room, part: Part::default(), listener, certificate: Arc::default(), beyond }
+    fn new(room: Arc<Room>, live: Live, listener: Arc<Listener>, beyond: Beyond) -> Self {
+        Self { room, live, part: Part::default(), listener, certificate: Arc::default(), beyond }
     }
 
     /// All that will be said with a client; nothing if there is no room for it.
@@ -146,12 +150,17 @@ impl Clients {
             Beyond::Firewall(_) => (taken, Some(self.room.take(&self.part, &self.listener)?)),
             Beyond::Nothing | Beyond::Dns(_) => (taken, None),
         };
-        let beyond = self.beyond.clone();
+        let (live, beyond) = (self.live.clone(), self.beyond.clone());
         let (listener, certificate) = (self.listener.clone(), self.certificate.clone());
         Some(Box::pin(async move {
             let result: io::Result<()> = match (&listener.protocol, beyond) {
-                (Protocol::Http, _) => http::plain(listener, client).await,
-                (Protocol::Https, _) => http::encrypted(listener, certificate, client).await,
+                (Protocol::Pod(server), _) if server.speech == Speech::Https => {
+                    http::encrypted(listener, live, certificate, client).await
+                }
+                (Protocol::Http | Protocol::Pod(_) | Protocol::Health(_), _) => {
+                    http::plain(listener, live, client).await
+                }
+                (Protocol::Https, _) => http::encrypted(listener, live, certificate, client).await,
                 (Protocol::ApplicationRules(_), Beyond::Firewall(firewall)) => firewall.inspect(client).await,
                 (Protocol::Dns(_), Beyond::Dns(dns)) => dns::stream(&dns, client).await,
                 // No stream is one of datagrams.

@@ -87,7 +87,11 @@ async fn sockets_come_and_go_with_their_machines() {
     let registry = Registry::new(Arc::new(FakeKernel::new()), Ledger::none(), nothing_runs());
     apply(&registry, KUBENET).await.unwrap();
     assert_eq!(open(&registry), wanted(KUBENET));
-    assert_eq!(open(&registry).len(), 17, "two servers on the internet, a machine, Azure DNS and CoreDNS");
+    assert_eq!(
+        open(&registry).len(),
+        19,
+        "two servers on the internet, a machine, two nodes, Azure DNS and CoreDNS"
+    );
     let mut held = connect(address(&registry, Protocol::TcpEcho)).await;
     assert_eq!(says(&mut held, "a\n").await.unwrap(), "a\n");
 
@@ -103,7 +107,7 @@ async fn sockets_come_and_go_with_their_machines() {
     assert_eq!(open(&registry), wanted(&changed()));
     let now = registry.kernel().sockets();
     let stayed = now.iter().filter(|(listener, address)| same.get(*listener) == Some(*address)).count();
-    assert_eq!(stayed, 14, "the servers, Azure DNS and CoreDNS");
+    assert_eq!(stayed, 16, "the servers and nodes, Azure DNS and CoreDNS");
     let mut byte = [0];
     assert!(held.read(&mut byte).await.is_err(), "it is reset");
 
@@ -211,8 +215,8 @@ async fn a_place_that_was_made_anew_is_answered_for_again() {
     let node = "aks-nodepool1-11743156-vmss000000".to_owned();
     change(&registry, Change::RestartNode { node }).await;
     let moved = moved(&before);
-    assert!(moved.iter().all(|place| place.starts_with("pod/aks/kube-system/coredns-")), "{moved:?}");
-    assert_eq!(moved.len(), 4, "both of CoreDNS: there is one node");
+    let of_dns = moved.iter().filter(|place| place.starts_with("pod/aks/kube-system/coredns-")).count();
+    assert_eq!((of_dns, moved.len()), (4, 5), "both of CoreDNS, and the node's kube-proxy: {moved:?}");
     let before = registry.kernel().sockets();
     let down = fault::Change::Link { end: "machine/server".into(), change: fault::LinkChange::Down };
     let lab = topology(KUBENET).lab;

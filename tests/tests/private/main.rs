@@ -20,6 +20,8 @@ mod questions;
 mod reachability;
 mod servers;
 mod snat;
+mod workload_verbs;
+mod workloads;
 
 use std::process::ExitCode;
 
@@ -44,6 +46,8 @@ fn main() -> ExitCode {
     tests.extend(events::TESTS);
     tests.extend(compare::TESTS);
     tests.extend(servers::TESTS);
+    tests.extend(workload_verbs::TESTS);
+    tests.extend(workloads::TESTS);
     tests.extend(dns::TESTS);
     let skipped = if *faults::NETEM { None } else { Some(("this kernel has no netem", faults::NETEM_TESTS)) };
     if skipped.is_none() {

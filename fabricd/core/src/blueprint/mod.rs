@@ -12,7 +12,7 @@ mod gateway;
 mod internet;
 mod iptables;
 mod kubenet;
-mod load_balancer;
+pub(crate) mod load_balancer;
 mod nat_gateway;
 mod on_premises;
 pub(crate) mod overlay;

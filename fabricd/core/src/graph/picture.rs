@@ -183,7 +183,11 @@ fn summary(topology: &Topology) -> String {
         (topology.virtual_networks.len(), "VNet", "VNets"),
         (clusters.len(), "AKS cluster", "AKS clusters"),
         (clusters.iter().map(|cluster| cluster.nodes.len()).sum(), "node", "nodes"),
-        (clusters.iter().flat_map(|cluster| &cluster.pods).filter(|pod| !is_coredns(pod)).count(), "pod", "pods"),
+        (
+            clusters.iter().flat_map(|cluster| &cluster.pods).filter(|pod| !is_coredns(pod)).count(),
+            "pod",
+            "pods",
+        ),
         (topology.virtual_machines.len(), "VM", "VMs"),
         (topology.route_tables.len(), "route table", "route tables"),
         (gateways(GatewayType::Vpn), "VPN gateway", "VPN gateways"),

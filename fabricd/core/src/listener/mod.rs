@@ -4,6 +4,10 @@
 //! sockets those are follows from the topology and is decided here; what they say is in [`answer`].
 
 pub mod answer;
+pub mod health_server;
+pub mod image;
+mod pod_answer;
+pub mod workload;
 
 use std::{
     collections::BTreeSet,
@@ -12,6 +16,7 @@ use std::{
     sync::Arc,
 };
 
+use self::{health_server::HealthServer, image::Speech, workload::PodServer};
 use crate::{
     blueprint::PLATFORM_ADDRESS,
     dns,
@@ -54,12 +59,20 @@ pub enum Protocol {
     Dns(Transport),
     /// What a firewall's rules log. The port is the group of the kernel's log.
     FlowLog,
+    /// A container of a pod, by HTTP, HTTPS or UDP.
+    Pod(Arc<PodServer>),
+    /// A health server of kube-proxy, by HTTP.
+    Health(HealthServer),
 }
 
 impl Protocol {
     /// Whether it is over UDP.
     pub fn is_datagram(&self) -> bool {
-        matches!(self, Self::UdpEcho | Self::Dns(Transport::Udp))
+        match self {
+            Self::UdpEcho | Self::Dns(Transport::Udp) => true,
+            Self::Pod(server) => server.speech == Speech::Udp,
+            _ => false,
+        }
     }
 }
 
@@ -67,7 +80,7 @@ impl fmt::Display for Listener {
     /// `machine/server: TCP 10.1.2.3:80`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let transport = match self.protocol {
-            Protocol::UdpEcho | Protocol::Dns(Transport::Udp) => "UDP",
+            ref protocol if protocol.is_datagram() => "UDP",
             Protocol::FlowLog => return write!(f, "{}: log group {}", self.place, self.port),
             _ => "TCP",
         };
@@ -85,8 +98,8 @@ impl fmt::Display for Listener {
 const ECHO: u16 = 7;
 
 /// Every port that somebody of the lab answers on: servers on the internet 80 and 443, machines on premises 80,
-/// and both 7 for TCP and UDP. Firewalls have their application rules, and a log. Azure DNS, CoreDNS' pods and DNS
-/// servers of one's own answer on 53.
+/// and both 7 for TCP and UDP. Firewalls have their application rules, and a log. Pods answer for their
+/// containers, nodes for kube-proxy. Azure DNS, CoreDNS' pods and DNS servers of one's own answer on 53.
 pub fn listeners(topology: &Topology) -> BTreeSet<Listener> {
     let machines = topology.on_premises.iter().flat_map(|site| &site.machines).flat_map(|machine| {
         let place = Place::Machine { name: machine.name.clone() };
@@ -98,7 +111,10 @@ pub fn listeners(topology: &Topology) -> BTreeSet<Listener> {
         of_server(&place, server.address, &server.name, &server.fqdns, &web)
     });
     let firewalls = topology.azure_firewalls.iter().flat_map(of_firewall);
-    machines.chain(servers).chain(firewalls).chain(of_dns(topology)).collect()
+    let clusters = topology.managed_clusters.iter();
+    let clusters =
+        clusters.flat_map(|cluster| health_server::of_cluster(cluster).chain(workload::of_cluster(cluster)));
+    machines.chain(servers).chain(firewalls).chain(clusters).chain(of_dns(topology)).collect()
 }
 
 /// Both transports of every DNS server.
@@ -158,7 +174,7 @@ mod tests {
     use crate::spec::{self, Source};
 
     #[test]
-    fn servers_and_machines_on_premises_answer_and_nobody_else() {
+    fn servers_machines_and_nodes_answer() {
         let text = include_str!("../../../../labs/kubenet/lab.yaml").to_owned();
         let topology = spec::load(&[Source { name: "lab.yaml".into(), text }]).expect("the lab");
         let line = |listener: &Listener| {
@@ -181,6 +197,8 @@ mod tests {
                 "machine/server: TCP 10.1.2.3:7 TcpEcho",
                 "machine/server: UDP 10.1.2.3:7 UdpEcho",
                 "machine/server: TCP 10.1.2.3:80 Http",
+                "node/aks-nodepool1-11743156-vmss000000: TCP *:10256 Health(Node)",
+                "node/aks-pool2-13111960-vmss000000: TCP *:10256 Health(Node)",
                 "pod/aks/kube-system/coredns-5ff54486cd-8rfrq: TCP *:53 Dns(Tcp)",
                 "pod/aks/kube-system/coredns-5ff54486cd-8rfrq: UDP *:53 Dns(Udp)",
                 "pod/aks/kube-system/coredns-5ff54486cd-bj8vh: TCP *:53 Dns(Tcp)",

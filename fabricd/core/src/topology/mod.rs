@@ -9,6 +9,9 @@ mod agent_pool;
 mod azure_firewall;
 mod connected_ranges;
 mod connections;
+mod container_port;
+mod container_probe;
+mod controller_name;
 mod coredns;
 mod deployment;
 mod derived_name;
@@ -57,6 +60,7 @@ use k8s_openapi::api::{apps::v1::Deployment, core::v1::Pod as PodManifest};
 
 pub use self::{
     azure_firewall::AzureFirewall,
+    controller_name::{Made, endpoint_slice, replica_set},
     dns::{DnsServer, DnsZone, PrivateDnsZone, VirtualNetworkLink, ZoneRecord},
     internet::{Internet, Server},
     nat_gateway::NatGateway,

@@ -180,7 +180,6 @@ fn a_drained_node_has_no_pods_that_can_go_elsewhere() {
     // When the node is open again a stays where it is, and b comes back.
     let open = load_onto(&source(file), &Standing::of(&drained), &Rollout { drained: [].into(), ..rollout })
         .unwrap();
-    let pods: Vec<_> =
-        written(&open.managed_clusters[0]).map(|pod| (pod.name.as_str(), pod.node)).collect();
+    let pods: Vec<_> = written(&open.managed_clusters[0]).map(|pod| (pod.name.as_str(), pod.node)).collect();
     assert_eq!(pods, [("a", 1), ("b", 0)]);
 }

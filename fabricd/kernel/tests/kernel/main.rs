@@ -9,6 +9,7 @@ mod faults;
 mod isolation;
 mod kube_proxy;
 mod lab;
+mod load_balancer;
 mod objects;
 mod ordinary_user;
 mod packets;
@@ -32,6 +33,7 @@ fn main() {
         objects::trials(),
         faults::trials(),
         conntrack::trials(),
+        load_balancer::trials(),
         differences::trials(),
         packets::trials(),
         routing::trials(),
