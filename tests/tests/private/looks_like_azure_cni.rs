@@ -142,7 +142,8 @@ fn but_coredns(session: &Session, mut lines: Vec<String>) -> Vec<String> {
     let pods = session.ok(&["get", "pods", "-n", "kube-system", "-o", "json"]);
     let pods: serde_json::Value = serde_json::from_str(&pods).expect("JSON");
     let address = |pod: &serde_json::Value| pod["status"]["podIP"].as_str().map(|it| format!("{it} "));
-    let addresses: Vec<String> = pods["items"].as_array().expect("a list").iter().filter_map(address).collect();
+    let addresses: Vec<String> =
+        pods["items"].as_array().expect("a list").iter().filter_map(address).collect();
     lines.retain(|line| !addresses.iter().any(|address| line.starts_with(address)));
     lines
 }
@@ -169,10 +170,7 @@ fn routes_of_each_mode() {
         };
     let overlay =
         ["10.244.0.13 dev azvc440f455693 proto static", "10.244.0.21 dev azva7a3e029a7b proto static"];
-    assert_eq!(
-        routes("overlay", OVERLAY_NODE),
-        base("10.224.0.4", "10.224.0.0/16", "10.224.0.1", &overlay)
-    );
+    assert_eq!(routes("overlay", OVERLAY_NODE), base("10.224.0.4", "10.224.0.0/16", "10.224.0.1", &overlay));
     let node_subnet =
         ["10.224.0.11 dev azvacd53aa4120 proto static", "10.224.0.12 dev azvff6fc35a693 proto static"];
     assert_eq!(

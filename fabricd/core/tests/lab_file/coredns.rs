@@ -29,7 +29,8 @@ fn coredns(topology: &Topology) -> Vec<(usize, String)> {
 fn it_is_on_two_nodes_behind_all_pods_of_the_file() {
     let lab = topology(&lab("{networkPlugin: kubenet}", "count: 2", 4));
     assert_eq!(coredns(&lab), [(0, "10.244.0.4".to_owned()), (1, "10.244.1.4".to_owned())]);
-    let dns = &lab.managed_clusters[0].services.iter().find(|service| service.name == "kube-dns").expect("it");
+    let dns =
+        &lab.managed_clusters[0].services.iter().find(|service| service.name == "kube-dns").expect("it");
     assert_eq!(dns.ports[0].endpoints.len(), 2);
 }
 
@@ -61,7 +62,8 @@ fn it_makes_room_for_pods_of_the_file_and_stays_else() {
     let full = onto(20, &more);
     assert_eq!((coredns(&full).len(), written(&full.managed_clusters[0]).count()), (0, 20));
     assert_eq!(coredns(&onto(2, &full)).len(), 2, "it is back");
-    let drained = Rollout { drained: [before.managed_clusters[0].nodes[0].name.clone()].into(), ..Rollout::default() };
+    let drained =
+        Rollout { drained: [before.managed_clusters[0].nodes[0].name.clone()].into(), ..Rollout::default() };
     let moved = load_onto(&source(&file(2)), &Standing::of(&before), &drained).expect("it fits");
     assert!(coredns(&moved).iter().all(|(node, _)| *node == 1), "{:?}", coredns(&moved));
 }

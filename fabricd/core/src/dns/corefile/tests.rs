@@ -28,7 +28,10 @@ stub.example {
     let stanzas = server_blocks(text).expect("it is right");
     assert_eq!(stanzas[0].zones, ["corp.example", "other.example"]);
     let forward = &stanzas[0].plugins.forwards[0];
-    assert_eq!(forward.to.iter().map(ToString::to_string).collect::<Vec<_>>(), ["10.0.0.4:53", "10.0.0.5:5353"]);
+    assert_eq!(
+        forward.to.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        ["10.0.0.4:53", "10.0.0.5:5353"]
+    );
     assert_eq!((forward.policy, forward.node_servers), (Policy::Sequential, false));
     let plugins = &stanzas[1].plugins;
     let hosts = plugins.hosts.as_ref().expect("hosts");

@@ -132,7 +132,6 @@ fn empty_topology() -> Topology {
         private_dns_zones: vec![],
         azure_firewalls: vec![],
         internet: None,
-        private_dns_zones: vec![],
         conditions: crate::condition::Conditions::default(),
     }
 }
