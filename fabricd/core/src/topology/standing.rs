@@ -156,6 +156,11 @@ impl Standing {
         self.services.get(&pod_key(cluster, &service.namespace, &service.name))
     }
 
+    /// Whether the node is there.
+    pub(super) fn has_node(&self, node: &str) -> bool {
+        self.nodes.contains_key(node)
+    }
+
     /// How many addresses for pods the node has.
     pub(super) fn addresses_of_pods(&self, node: &str) -> u64 {
         self.nodes.get(node).map_or(0, |lease| lease.secondary_addresses.len() as u64)
