@@ -165,7 +165,8 @@ fn of_row(reader: &Reader<'_>, route: &Route) -> Answer {
 /// The route is Internet, and nothing takes the packet there.
 fn without_a_way_out(reader: &Reader<'_>, internet: &Route) -> Answer {
     let mut answer = of_row(reader, internet);
-    let note = "nothing takes it out of Azure: no load balancer's outbound rule, NAT gateway or public address";
+    let note =
+        "nothing takes it out of Azure: no load balancer's outbound rule, NAT gateway or public address";
     answer.notes.push(note.to_owned());
     answer
 }
