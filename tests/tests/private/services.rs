@@ -206,7 +206,7 @@ impl Table {
 fn ask(session: &Session, from: &str, asked: &str, cells: Cells, wait: &str, count: usize) -> String {
     let url = format!("http://{asked}/?[1-{count}]");
     let from = target(from);
-    let mut words = vec!["exec", &from, "--", "curl", "-sS", "--noproxy", "*", "--max-time", wait];
+    let mut words = vec!["exec", &from, "--", "curl", "-sv", "--noproxy", "*", "--max-time", wait];
     // Otherwise they would all be one connection.
     words.extend(["-H", "Connection: close", "--fail-early", &url]);
     let output = session.fabctl(&words);
@@ -243,7 +243,7 @@ fn unanswered(output: &Output) -> &'static str {
     let told = String::from_utf8_lossy(&output.stderr);
     match output.status.code() {
         Some(NO_NAME) => "no name",
-        // Not what a router says that has no way.
+        // And not that a router has no way.
         _ if told.contains("Connection refused") => "refused",
         Some(0) => "an answer of somebody else",
         _ => "-",
