@@ -11,6 +11,10 @@ const OURS: [&str; 3] = ["--socket", "--lab", "--namespace"];
 /// the words that are not fabctl's.
 pub fn prepare(mut words: Vec<OsString>) -> Vec<OsString> {
     let Some(verb) = verb_position(&words) else { return words };
+    if words[verb] == "scale" || words[verb] == "expose" {
+        name_first(&mut words, verb + 1);
+        return words;
+    }
     if words[verb] != "ping" && words[verb] != "tcpdump" {
         return words;
     }
@@ -43,6 +47,57 @@ pub fn prepare(mut words: Vec<OsString>) -> Vec<OsString> {
         words.extend(rest);
     }
     words
+}
+
+/// Flags of `scale` and `expose` with a value.
+const WITH_VALUE: [&str; 12] = [
+    "--replicas",
+    "-r",
+    "--count",
+    "-c",
+    "--cluster",
+    "--port",
+    "--target-port",
+    "--name",
+    "--type",
+    "--protocol",
+    "--namespace",
+    "-n",
+];
+
+/// Makes `--replicas 3 deployment/web`, which kubectl takes too, `deployment web --replicas 3`.
+fn name_first(words: &mut Vec<OsString>, begin: usize) {
+    let mut at = begin;
+    while let Some(word) = words.get(at) {
+        let takes_value = WITH_VALUE.iter().chain(&OURS).any(|name| word == *name);
+        if takes_value {
+            at += 2;
+        } else if word.to_str().is_some_and(|word| word.starts_with('-')) {
+            at += 1;
+        } else {
+            break;
+        }
+    }
+    if at >= words.len() {
+        return;
+    }
+    let word = words.remove(at);
+    match word.to_str().and_then(|word| word.split_once('/')) {
+        Some((kind, name)) => {
+            words.insert(begin, kind.into());
+            words.insert(begin + 1, name.into());
+        }
+        None => {
+            words.insert(begin, word);
+            // The name follows its kind.
+            if at > begin
+                && words.get(at + 1).and_then(|next| next.to_str()).is_some_and(|next| !next.starts_with('-'))
+            {
+                let name = words.remove(at + 1);
+                words.insert(begin + 1, name);
+            }
+        }
+    }
 }
 
 /// Where the first word stands that is neither a flag of fabctl nor the value of one.
@@ -80,6 +135,21 @@ mod tests {
         check("fabctl exec ping -- tcpdump -n", "fabctl exec ping -- tcpdump -n");
         check("fabctl", "fabctl");
         check("fabctl --help", "fabctl --help");
+    }
+
+    #[test]
+    fn what_is_scaled_may_be_named_as_for_kubectl() {
+        check("fabctl scale deployment web --replicas 3", "fabctl scale deployment web --replicas 3");
+        check("fabctl scale deployment/web --replicas 3", "fabctl scale deployment web --replicas 3");
+        check("fabctl scale --replicas=3 deploy/web -n x", "fabctl scale deploy web --replicas=3 -n x");
+        check(
+            "fabctl -n x scale --replicas 3 deployment web",
+            "fabctl -n x scale deployment web --replicas 3",
+        );
+        check("fabctl scale nodepool aks/np --count 1", "fabctl scale nodepool aks/np --count 1");
+        check("fabctl expose --port 80 pod/a --dry-run", "fabctl expose pod a --port 80 --dry-run");
+        check("fabctl scale --help", "fabctl scale --help");
+        check("fabctl scale --replicas", "fabctl scale --replicas");
     }
 
     #[test]

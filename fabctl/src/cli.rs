@@ -7,9 +7,9 @@ use clap::{ArgAction, Args, Parser, Subcommand};
 use crate::{
     exit,
     verb::{
-        apply, compare, completion, connections, conntrack, daemon, delete, describe, diff, doctor,
-        effective_routes, events, exec, expect, firewall, get, graph, learn, link, logs, next_hop, node,
-        nodes, ping, plan, run, snat, tcpdump, validate, verify, version,
+        apply, compare, completion, connections, conntrack, curl, daemon, delete, describe, diff, doctor,
+        effective_routes, events, exec, expect, expose, firewall, get, graph, learn, link, logs, next_hop,
+        node, nodes, ping, plan, pod, run, scale, snat, tcpdump, validate, verify, version,
     },
 };
 
@@ -30,6 +30,7 @@ Examples:
   fabctl get pods -o wide                   what is in it
   fabctl next-hop a c                       where Azure sends packets from a to c
   fabctl ping a c -c 3                      real packets from pod a to pod c
+  fabctl curl a http://web --count 100      which pods of a Service answer
   fabctl tcpdump pod/a -ne -- icmp          look at them
   fabctl exec -it node/NAME -- bash         look around
   fabctl conntrack node/NAME                what it translates
@@ -79,7 +80,9 @@ enum Verb {
     Describe(describe::Describe),
     Graph(graph::Graph),
     Events(events::Events),
-    Scale(nodes::Scale),
+    Scale(scale::Scale),
+    Expose(expose::Expose),
+    Pod(pod::Pod),
     Upgrade(nodes::Upgrade),
     Restart(nodes::Restart),
     EffectiveRoutes(effective_routes::EffectiveRoutes),
@@ -88,6 +91,7 @@ enum Verb {
     Snat(snat::Snat),
     Connections(connections::Connections),
     Ping(ping::Ping),
+    Curl(curl::Curl),
     Tcpdump(tcpdump::Tcpdump),
     Exec(exec::Exec),
     Logs(logs::Logs),
@@ -120,6 +124,8 @@ impl Cli {
             Verb::Graph(verb) => verb.run(global).await,
             Verb::Events(verb) => verb.run(global).await,
             Verb::Scale(verb) => verb.run(global).await,
+            Verb::Expose(verb) => verb.run(global).await,
+            Verb::Pod(verb) => verb.run(global).await,
             Verb::Upgrade(verb) => verb.run(global).await,
             Verb::Restart(verb) => verb.run(global).await,
             Verb::EffectiveRoutes(verb) => verb.run(global).await,
@@ -128,6 +134,7 @@ impl Cli {
             Verb::Snat(verb) => verb.run(global).await,
             Verb::Connections(verb) => verb.run(global).await,
             Verb::Ping(verb) => verb.run(global).await,
+            Verb::Curl(verb) => verb.run(global).await,
             Verb::Tcpdump(verb) => verb.run(global).await,
             Verb::Exec(verb) => verb.run(global).await,
             Verb::Logs(verb) => verb.run(global).await,

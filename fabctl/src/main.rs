@@ -3,6 +3,7 @@
 //! One file a verb in [`verb`], one file an output format in [`output`]. A verb ends with the exit
 //! code of the whole program; what went wrong instead is said by [`exit::report`], and only there.
 
+mod answers;
 mod argv;
 mod capture;
 mod change;

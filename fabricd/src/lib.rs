@@ -8,6 +8,7 @@
 pub mod events;
 pub mod flow_log;
 pub mod grpc;
+pub mod health_probe;
 pub mod lab;
 pub mod ledger;
 pub mod probe;

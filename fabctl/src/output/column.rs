@@ -2,6 +2,7 @@
 //! those that say nothing about an emulated network.
 
 mod egress;
+mod service;
 
 use fabric_core::inventory::Kind;
 use serde_json::Value;
@@ -98,8 +99,19 @@ fn columns(kind: Kind) -> Vec<Column> {
             usual("AVAILABLE", |o| count(o, "/status/availableReplicas")),
             wide("CONTAINERS", |o| joined(list(o, "/spec/template/spec/containers"), "/name")),
             wide("IMAGES", |o| joined(list(o, "/spec/template/spec/containers"), "/image")),
-            wide("SELECTOR", selector),
+            wide("SELECTOR", |o| labels(o, "/spec/selector/matchLabels")),
         ],
+        Kind::ReplicaSets => vec![
+            KUBERNETES_NAME,
+            usual("DESIRED", |o| count(o, "/spec/replicas")),
+            usual("CURRENT", |o| count(o, "/status/replicas")),
+            usual("READY", |o| count(o, "/status/readyReplicas")),
+            wide("CONTAINERS", |o| joined(list(o, "/spec/template/spec/containers"), "/name")),
+            wide("IMAGES", |o| joined(list(o, "/spec/template/spec/containers"), "/image")),
+            wide("SELECTOR", |o| labels(o, "/spec/selector/matchLabels")),
+        ],
+        Kind::Services => service::SERVICE.into(),
+        Kind::EndpointSlices => service::ENDPOINT_SLICE.into(),
         Kind::Faults => vec![KUBERNETES_NAME, usual("STATE", |o| text(o, "/status/state"))],
         Kind::Namespaces => vec![KUBERNETES_NAME, usual("STATUS", |o| text(o, "/status/phase"))],
         Kind::VirtualNetworks => vec![
@@ -229,8 +241,9 @@ fn network_plugin(cluster: &Value) -> String {
     }
 }
 
-fn selector(deployment: &Value) -> String {
-    let labels = deployment.pointer("/spec/selector/matchLabels").and_then(Value::as_object);
+/// `app=web,tier=front`.
+fn labels(value: &Value, pointer: &str) -> String {
+    let labels = value.pointer(pointer).and_then(Value::as_object);
     let pairs = labels.into_iter().flatten().map(|(name, value)| format!("{name}={}", text(value, "")));
     pairs.collect::<Vec<_>>().join(",")
 }

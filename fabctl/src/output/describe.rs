@@ -1,5 +1,7 @@
 //! Objects as text to read, as `kubectl describe` lays it out.
 
+mod kubernetes;
+
 use fabric_core::inventory::Kind;
 use serde_json::{Map, Value};
 
@@ -8,8 +10,8 @@ use super::{
     table::{self, Look},
 };
 
-/// One object, with its parts below each other.
-pub fn render(object: &Object) -> String {
+/// One object, with its parts below each other; of a Service with what `slices` say of its endpoints.
+pub fn render(object: &Object, slices: &[Object]) -> String {
     let mut fields = Map::new();
     fields.insert("name".to_owned(), Value::String(object.name.clone()));
     if !object.namespace.is_empty() {
@@ -32,34 +34,16 @@ pub fn render(object: &Object) -> String {
             }
         }
     }
-    if object.kind == Kind::Pods {
-        fields = pod_fields(fields);
-    }
+    fields = match object.kind {
+        Kind::Pods => kubernetes::pod(fields),
+        Kind::Services => kubernetes::service(fields, object, slices),
+        Kind::EndpointSlices => kubernetes::endpoint_slice(fields),
+        Kind::Deployments | Kind::ReplicaSets => kubernetes::replicated(fields),
+        _ => fields,
+    };
     let mut out = String::new();
     write_fields(&mut out, &fields, 0);
     out
-}
-
-/// What one looks for first in a pod stands first, in kubectl's words and order.
-fn pod_fields(mut fields: Map<String, Value>) -> Map<String, Value> {
-    let mut take = |name: &str| fields.shift_remove(name).filter(|value| !value.is_null());
-    let mut first = Map::new();
-    let node = [take("nodeName"), take("hostIP")].into_iter().flatten().map(|part| scalar(&part));
-    let node = node.collect::<Vec<_>>().join("/");
-    take("hostIPs");
-    let named = [
-        ("name", take("name")),
-        ("namespace", take("namespace")),
-        ("node", Some(Value::String(node))),
-        ("labels", take("labels")),
-        ("annotations", take("annotations")),
-        ("status", take("phase")),
-        ("IP", take("podIP")),
-        ("IPs", take("podIPs")),
-    ];
-    first.extend(named.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))));
-    first.extend(fields);
-    first
 }
 
 fn write_fields(out: &mut String, fields: &Map<String, Value>, depth: usize) {
@@ -69,7 +53,9 @@ fn write_fields(out: &mut String, fields: &Map<String, Value>, depth: usize) {
     for (title, (name, value)) in titles.iter().zip(fields) {
         let label = format!("{indent}{:width$}", format!("{title}:"));
         match (name.as_str(), value) {
-            ("labels" | "matchLabels" | "nodeSelector", Value::Object(pairs)) if !pairs.is_empty() => {
+            ("labels" | "matchLabels" | "nodeSelector" | "selector", Value::Object(pairs))
+                if !pairs.is_empty() =>
+            {
                 write_lines(out, &label, pairs.iter().map(|(key, value)| format!("{key}={}", scalar(value))));
             }
             ("annotations", Value::Object(pairs)) if !pairs.is_empty() => {
@@ -86,7 +72,7 @@ fn write_fields(out: &mut String, fields: &Map<String, Value>, depth: usize) {
                 let table = table::render(Look::Kubectl, Some(&["Type", "Status"]), &rows);
                 table.lines().for_each(|row| line(out, &format!("{indent}  {row}")));
             }
-            ("addresses", Value::Array(items)) if !items.is_empty() => {
+            ("addresses", Value::Array(items)) if items.first().is_some_and(Value::is_object) => {
                 line(out, &format!("{indent}{title}:"));
                 let row = |item: &Value| vec![text(item, "/type") + ":", text(item, "/address")];
                 let rows: Vec<_> = items.iter().map(row).collect();
@@ -162,6 +148,17 @@ fn scalar(value: &Value) -> String {
 /// Words that are not words.
 const ABBREVIATIONS: [&str; 8] = ["CIDR", "CIDRs", "DNS", "ID", "IP", "IPs", "OS", "VNet"];
 
+/// Titles that kubectl writes in a way of its own.
+const AS_IN_KUBECTL: [(&str, &str); 7] = [
+    ("Address Type", "AddressType"),
+    ("Health Check Node Port", "HealthCheck NodePort"),
+    ("Load Balancer Ingress", "LoadBalancer Ingress"),
+    ("Node Name", "NodeName"),
+    ("Node Port", "NodePort"),
+    ("Target Port", "TargetPort"),
+    ("Target Ref", "TargetRef"),
+];
+
 /// `addressPrefix` as `Address Prefix`. Keys below the first level may be names that somebody gave
 /// (labels, annotations): with a dot, slash or dash in them they stay as they are.
 fn title(name: &str, depth: usize) -> String {
@@ -186,7 +183,8 @@ fn title(name: &str, depth: usize) -> String {
             .find(|one| one.eq_ignore_ascii_case(word))
             .map_or(word.to_owned(), |one| (*one).to_owned())
     };
-    out.split(' ').map(word).collect::<Vec<_>>().join(" ")
+    let words = out.split(' ').map(word).collect::<Vec<_>>().join(" ");
+    AS_IN_KUBECTL.iter().find(|(read, _)| *read == words).map_or(words, |(_, kubectl)| (*kubectl).to_owned())
 }
 
 #[cfg(test)]
@@ -205,7 +203,7 @@ mod tests {
             "status": {"podIP": "10.244.0.15", "podIPs": [{"ip": "10.244.0.15"}], "hostIP": "10.224.0.4", "phase": "Running", "conditions": [{"type": "Ready", "status": "True"}]},
         });
         let object = Object { kind: Kind::Pods, namespace: "default".into(), name: "a".into(), json };
-        insta::assert_snapshot!(render(&object), @"
+        insta::assert_snapshot!(render(&object, &[]), @"
         Name:         a
         Namespace:    default
         Node:         n/10.224.0.4

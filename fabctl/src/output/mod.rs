@@ -3,6 +3,7 @@
 pub mod column;
 pub mod describe;
 pub mod diagnostic;
+pub mod growing;
 pub mod json;
 pub mod object;
 pub mod plan;
@@ -12,6 +13,7 @@ pub mod yaml;
 use std::io::{self, IsTerminal, Write};
 
 use clap::ValueEnum;
+use serde_json::Value;
 
 /// How objects are printed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -39,6 +41,24 @@ pub enum AnswerFormat {
     Json,
     /// YAML
     Yaml,
+}
+
+/// Prints an answer that is no list of objects: as `table`, which is told whether it shall be wide, or as `value`.
+///
+/// # Errors
+/// As [`print()`].
+pub fn answer(
+    format: AnswerFormat,
+    table: impl FnOnce(bool) -> String,
+    value: impl FnOnce() -> Value,
+) -> anyhow::Result<()> {
+    let text = match format {
+        AnswerFormat::Table => table(false),
+        AnswerFormat::Wide => table(true),
+        AnswerFormat::Json => json::render(&value(), 2)?,
+        AnswerFormat::Yaml => yaml::render(&value())?,
+    };
+    Ok(print(&text)?)
 }
 
 /// Writes `text` to standard output.

@@ -74,11 +74,7 @@ impl Apply {
                 }),
                 2,
             )?,
-            None => {
-                let line_end = if text.is_empty() || text.ends_with('\n') { "" } else { "\n" };
-                let total = format!("{create} to create, {change} to change, {remove} to remove (dry run)");
-                format!("{text}{line_end}lab/{lab}: {total}\n")
-            }
+            None => plan(planned, &format!("lab/{lab}")),
         })?;
         Ok(0)
     }
@@ -108,6 +104,13 @@ impl Apply {
             }
         })
     }
+}
+
+/// What would be done for `what`, step by step and in numbers.
+pub fn plan(planned: &Planned, what: &str) -> String {
+    let Planned { text, create, change, remove, .. } = planned;
+    let line_end = if text.is_empty() || text.ends_with('\n') { "" } else { "\n" };
+    format!("{text}{line_end}{what}: {create} to create, {change} to change, {remove} to remove (dry run)\n")
 }
 
 /// Tells the mistakes of a lab file.

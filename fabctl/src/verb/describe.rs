@@ -1,6 +1,7 @@
 //! `fabctl describe`.
 
 use clap::Args;
+use fabric_core::inventory::Kind;
 
 use super::get;
 use crate::{
@@ -22,6 +23,7 @@ pub struct Describe {
 const EXAMPLES: &str = "\
 Examples:
   fabctl describe pod a
+  fabctl describe service web
   fabctl describe node/aks-nodepool1-11743156-vmss000000
   fabctl describe routetables";
 
@@ -34,7 +36,15 @@ impl Describe {
         let (mut texts, mut missing) = (vec![], vec![]);
         for one in &wanted {
             let found = get::fetch(&connection, global, one, namespace).await?;
-            texts.extend(found.0.iter().map(describe::render));
+            let slices = match one.0 {
+                // A Service's object does not say which pods are behind it.
+                Kind::Services => {
+                    let all = (Kind::EndpointSlices, vec![]);
+                    get::fetch(&connection, global, &all, namespace).await?.0
+                }
+                _ => vec![],
+            };
+            texts.extend(found.0.iter().map(|object| describe::render(object, &slices)));
             missing.extend(found.1);
         }
         output::print(&texts.join("\n\n"))?;

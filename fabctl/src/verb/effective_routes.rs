@@ -8,9 +8,8 @@ use crate::{
     cli::Global,
     connection,
     output::{
-        self, AnswerFormat, json,
+        self, AnswerFormat,
         table::{self, Look},
-        yaml,
     },
 };
 
@@ -45,12 +44,7 @@ impl EffectiveRoutes {
         let request = EffectiveRoutesRequest { target: Some(target) };
         let answer = connection.network().effective_routes(request).await?.into_inner();
         answer.notes.iter().for_each(|note| output::say(note));
-        output::print(&match self.output {
-            AnswerFormat::Table => as_table(&answer.routes, false),
-            AnswerFormat::Wide => as_table(&answer.routes, true),
-            AnswerFormat::Json => json::render(&value(&answer.routes), 2)?,
-            AnswerFormat::Yaml => yaml::render(&value(&answer.routes))?,
-        })?;
+        output::answer(self.output, |wide| as_table(&answer.routes, wide), || value(&answer.routes))?;
         Ok(0)
     }
 }

@@ -1,13 +1,15 @@
 //! `fabctl events`.
 
-use std::fmt::Write;
-
 use clap::{Args, ValueEnum};
 use fabric_core::event::rfc_3339;
 use fabric_proto::v1::{Event, EventsRequest, Missed, events_response::Message};
 use serde_json::{Value, json};
 
-use crate::{cli::Global, connection, output};
+use crate::{
+    cli::Global,
+    connection,
+    output::{self, growing::Growing},
+};
 
 /// Follow what happens to labs: what is applied, added, changed, moved, removed, deleted
 ///
@@ -52,7 +54,7 @@ impl Events {
         let mut answers = connection.labs().events(request).await?.into_inner();
         let mut columns = Columns::default();
         if self.output == EventFormat::Text {
-            output::print(&columns.line(["TIME", "LAB", "OBJECT", "REASON", "MESSAGE"]))?;
+            output::print(&columns.0.line(["TIME", "LAB", "OBJECT", "REASON"], "MESSAGE"))?;
         }
         while let Some(answer) = answers.message().await? {
             let line = match (answer.message, self.output) {
@@ -73,15 +75,13 @@ impl Events {
     }
 }
 
-/// The widths of the first four columns: they grow with what comes, since nobody knows what will. A name
-/// that is longer than most only moves its own line.
-#[derive(Debug)]
-struct Columns([usize; 4]);
+/// All columns but the message.
+struct Columns(Growing<4>);
 
 impl Default for Columns {
     fn default() -> Self {
         // A time, and the usual lengths of the others.
-        Self([24, 12, 38, 11])
+        Self(Growing::from([24, 12, 38, 11]))
     }
 }
 
@@ -95,20 +95,7 @@ impl Columns {
         };
         // Milliseconds are enough for people.
         let time = format!("{}Z", time.get(..23).unwrap_or_default());
-        self.line([&time, &event.lab, &object, &event.reason, &event.message])
-    }
-
-    /// One line, without what could move the cursor.
-    fn line(&mut self, cells: [&str; 5]) -> String {
-        let clean =
-            |cell: &str| -> String { cell.chars().map(|c| if c.is_control() { ' ' } else { c }).collect() };
-        let cells = cells.map(clean);
-        let mut line = String::new();
-        for (width, cell) in self.0.iter_mut().zip(&cells) {
-            *width = (*width).max(cell.chars().count()).min(44);
-            let _ = write!(line, "{cell:0$}   ", *width);
-        }
-        line + &cells[4] + "\n"
+        self.0.line([&time, &event.lab, &object, &event.reason], &event.message)
     }
 }
 

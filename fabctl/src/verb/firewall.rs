@@ -1,7 +1,5 @@
 //! `fabctl firewall`.
 
-use std::fmt::Write;
-
 use clap::{Args, Subcommand, ValueEnum};
 use fabric_core::event::rfc_3339;
 use fabric_proto::v1::{FirewallLogEntry, FirewallLogsRequest, firewall_logs_response::Message};
@@ -10,7 +8,7 @@ use serde_json::{Map, Value};
 use crate::{
     cli::Global,
     connection,
-    output::{self, yaml},
+    output::{self, growing::Growing, yaml},
 };
 
 /// Look into Azure Firewalls: what they let through and what not
@@ -83,7 +81,7 @@ impl Logs {
         let mut answers = connection.firewalls().logs(request).await?.into_inner();
         let mut columns = Columns::default();
         if self.output == LogFormat::Table {
-            output::print(&columns.line(HEAD))?;
+            output::print(&columns.0.line(["TIME", "PROTOCOL", "SOURCE", "DESTINATION", "ACTION"], "RULE"))?;
         }
         while let Some(answer) = answers.message().await? {
             match answer.message {
@@ -113,16 +111,13 @@ fn row(entry: &FirewallLogEntry) -> anyhow::Result<Map<String, Value>> {
     Ok(row)
 }
 
-const HEAD: [&str; 6] = ["TIME", "PROTOCOL", "SOURCE", "DESTINATION", "ACTION", "RULE"];
-
-/// The widths of all columns but the last: they grow with what comes, since nobody knows what will.
-#[derive(Debug)]
-struct Columns([usize; 5]);
+/// All columns but the rule.
+struct Columns(Growing<5>);
 
 impl Default for Columns {
     fn default() -> Self {
         // A time, and the usual lengths of the others.
-        Self([27, 8, 18, 19, 6])
+        Self(Growing::from([27, 8, 18, 19, 6]))
     }
 }
 
@@ -154,20 +149,7 @@ impl Columns {
             }
         };
         let source = address("SourceIp", "SourcePort");
-        let cells = [text("TimeGenerated"), text("Protocol"), source, destination, action, rule];
-        self.line(cells.each_ref().map(String::as_str))
-    }
-
-    /// One line, without what could move the cursor.
-    fn line(&mut self, cells: [&str; 6]) -> String {
-        let clean =
-            |cell: &str| -> String { cell.chars().map(|c| if c.is_control() { ' ' } else { c }).collect() };
-        let cells = cells.map(clean);
-        let mut line = String::new();
-        for (width, cell) in self.0.iter_mut().zip(&cells) {
-            *width = (*width).max(cell.chars().count()).min(44);
-            let _ = write!(line, "{cell:0$}   ", *width);
-        }
-        line + &cells[5] + "\n"
+        let cells = [text("TimeGenerated"), text("Protocol"), source, destination, action];
+        self.0.line(cells.each_ref().map(String::as_str), &rule)
     }
 }

@@ -8,9 +8,8 @@ use crate::{
     cli::Global,
     connection,
     output::{
-        self, AnswerFormat, json,
+        self, AnswerFormat,
         table::{self, Look},
-        yaml,
     },
 };
 
@@ -49,12 +48,7 @@ impl NextHop {
         let request = NextHopRequest { source: Some(source), destination: self.destination };
         let answer = connection.network().next_hop(request).await?.into_inner();
         answer.notes.iter().for_each(|note| output::say(note));
-        output::print(&match self.output {
-            AnswerFormat::Table => as_table(&answer, false),
-            AnswerFormat::Wide => as_table(&answer, true),
-            AnswerFormat::Json => json::render(&value(&answer), 2)?,
-            AnswerFormat::Yaml => yaml::render(&value(&answer))?,
-        })?;
+        output::answer(self.output, |wide| as_table(&answer, wide), || value(&answer))?;
         Ok(0)
     }
 }

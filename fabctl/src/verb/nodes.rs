@@ -1,48 +1,10 @@
-//! `fabctl scale`, `fabctl upgrade` and `fabctl restart`: what az and VM scale sets do to nodes.
+//! `fabctl upgrade` and `fabctl restart`: what az and VM scale sets do to nodes.
 
 use clap::{Args, Subcommand};
-use fabric_proto::v1::{
-    Applied, ApplyResponse, RestartNodeRequest, ScaleAgentPoolRequest, UpgradeAgentPoolRequest,
-};
-use tonic::Streaming;
+use fabric_proto::v1::{RestartNodeRequest, UpgradeAgentPoolRequest};
 
-use super::apply;
-use crate::{
-    change::{self, End},
-    cli::Global,
-    connection, output,
-};
-
-/// Give a node pool another size
-#[derive(Debug, Args)]
-#[command(subcommand_value_name = "WHAT", subcommand_help_heading = "What")]
-pub struct Scale {
-    #[command(subcommand)]
-    what: Scaled,
-}
-
-#[derive(Debug, Subcommand)]
-enum Scaled {
-    /// Give a node pool another size
-    ///
-    /// As an apply of the lab's file with another `count`: new nodes come behind the others, the last ones go.
-    /// Pods of nodes that go move if they can. Applying the file again brings its own count back.
-    #[command(
-        visible_alias = "agentpool",
-        after_long_help = "\
-Examples:
-  fabctl scale nodepool nodepool1 --count 3
-  fabctl scale nodepool aks/nodepool1 --count 1     where several clusters have one"
-    )]
-    Nodepool {
-        /// The pool, or CLUSTER/POOL
-        #[arg(value_name = "POOL")]
-        name: String,
-        /// Nodes
-        #[arg(short, long, value_name = "N")]
-        count: u32,
-    },
-}
+use super::scale::end;
+use crate::{cli::Global, connection};
 
 /// Replace the nodes of a node pool one after the other
 #[derive(Debug, Args)]
@@ -99,17 +61,6 @@ Examples:
     },
 }
 
-impl Scale {
-    /// Asks for it and follows it.
-    pub async fn run(self, global: &Global) -> anyhow::Result<u8> {
-        let Scaled::Nodepool { name, count } = self.what;
-        let connection = connection::open(global).await?;
-        let request = ScaleAgentPoolRequest { lab: global.lab(), agent_pool: name.clone(), count };
-        let events = connection.labs().scale_agent_pool(request).await?.into_inner();
-        end(events, &format!("nodepool/{name} scaled")).await
-    }
-}
-
 impl Upgrade {
     /// Asks for it and follows it.
     pub async fn run(self, global: &Global) -> anyhow::Result<u8> {
@@ -134,17 +85,5 @@ impl Restart {
         let request = RestartNodeRequest { lab: global.lab(), node: node.clone() };
         let events = connection.labs().restart_node(request).await?.into_inner();
         end(events, &format!("node/{node} restarted")).await
-    }
-}
-
-async fn end(events: Streaming<ApplyResponse>, done: &str) -> anyhow::Result<u8> {
-    match change::follow(events, false).await? {
-        End::Rejected(rejected) => apply::reject(rejected, None),
-        End::Applied(_, Applied { changed, milliseconds, .. }) => {
-            let unchanged = if changed { "" } else { ": nothing to do" };
-            output::print(&format!("{done}{unchanged} ({milliseconds} ms)\n"))?;
-            Ok(0)
-        }
-        End::Planned(_) => anyhow::bail!("the daemon only planned it"),
     }
 }

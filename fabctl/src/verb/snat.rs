@@ -9,9 +9,8 @@ use crate::{
     cli::Global,
     connection,
     output::{
-        self, AnswerFormat, json,
+        self, AnswerFormat,
         table::{self, Look},
-        yaml,
     },
 };
 
@@ -61,14 +60,12 @@ impl Snat {
         while let Some(usage) = answers.message().await? {
             all.push(usage);
         }
-        let wide = self.output == AnswerFormat::Wide;
-        output::print(&match self.output {
-            AnswerFormat::Table | AnswerFormat::Wide if all.is_empty() => String::new(),
-            AnswerFormat::Table | AnswerFormat::Wide if self.by_destination => by_destination(&all, wide),
-            AnswerFormat::Table | AnswerFormat::Wide => as_table(&all, wide),
-            AnswerFormat::Json => json::render(&value(&all), 2)?,
-            AnswerFormat::Yaml => yaml::render(&value(&all))?,
-        })?;
+        let table = |wide: bool| match (all.is_empty(), self.by_destination) {
+            (true, _) => String::new(),
+            (false, true) => by_destination(&all, wide),
+            (false, false) => as_table(&all, wide),
+        };
+        output::answer(self.output, table, || value(&all))?;
         if all.is_empty() {
             output::say(&match &self.target {
                 Some(target) => format!("{target} leaves by no load balancer and no NAT gateway."),

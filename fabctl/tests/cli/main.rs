@@ -4,9 +4,13 @@ mod apply;
 mod change;
 mod compare;
 mod connections;
+mod conntrack;
+mod curl;
 mod documents;
 mod fake;
 mod fake_connections;
+mod fake_labs;
+mod fake_probes;
 mod fault;
 mod get;
 mod network;
@@ -15,6 +19,7 @@ mod plan;
 mod probe;
 mod sight;
 mod terminal;
+mod workload;
 
 use std::{
     fmt::Write,

@@ -4,7 +4,7 @@
 use std::{
     collections::BTreeSet,
     io,
-    net::{Ipv4Addr, TcpListener, TcpStream, UdpSocket},
+    net::{Ipv4Addr, SocketAddrV4, TcpListener, TcpStream, UdpSocket},
     os::fd::OwnedFd,
     sync::Arc,
 };
@@ -78,6 +78,19 @@ pub trait Kernel: Send + Sync + 'static {
     /// # Errors
     /// For each on its own, if its place is not there or somebody else has the port.
     fn listen(&self, lab: &LabName, listeners: &BTreeSet<Listener>) -> Vec<Result<Listening, KernelError>>;
+
+    /// Begins a TCP connection of `place` for each of `wanted`: from an address of the place, or one that the kernel
+    /// chooses, to somebody. They do not block, are on their way when this returns, and end by RST. Each keeps the
+    /// namespace alive: it must be closed before the place is removed.
+    ///
+    /// # Errors
+    /// If there is no such place; for each on its own, if it fails at once.
+    fn connect(
+        &self,
+        lab: &LabName,
+        place: &Place,
+        wanted: &[(Option<Ipv4Addr>, SocketAddrV4)],
+    ) -> Result<Vec<io::Result<TcpStream>>, KernelError>;
 
     /// The namespace that `place` is now, if it is there. One that was made anew is another.
     fn namespace(&self, lab: &LabName, place: &Place) -> Option<NamespaceId>;

@@ -26,6 +26,7 @@ pub mod event;
 pub mod fault;
 pub mod firewall;
 pub mod graph;
+pub mod health_probe;
 pub mod identity;
 pub mod inventory;
 pub mod kernel;

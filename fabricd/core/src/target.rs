@@ -35,6 +35,9 @@ pub enum TargetError {
     /// It is no VM, and no pod on one.
     #[error("`{0}` has no Azure network interface; nodes, VMs and pods (by their nodes) have one")]
     NoNetworkInterface(String),
+    /// It is something else.
+    #[error("`{0}` is no pod")]
+    NotAPod(String),
 }
 
 fn hint(similar: Option<&String>) -> String {
@@ -99,23 +102,40 @@ pub fn network_interface<'a>(
     text: &str,
 ) -> Result<BehindNic<'a>, TargetError> {
     let named = named(topology, namespace, text)?;
-    let pods = topology
-        .managed_clusters
-        .iter()
-        .flat_map(|cluster| cluster.pods.iter().map(move |pod| (cluster, pod)))
-        .find(|(cluster, pod)| {
-            let full = named.full == full_pod_name(cluster, pod);
-            // One of the host network lives in its node's place.
-            let bare = named.full.starts_with("pod/") && cluster.pod_place(pod) == named.place;
-            full || bare && pod.namespace == namespace && named.bare == pod.name
-        });
-    if let Some((cluster, pod)) = pods {
+    if let Some((cluster, pod)) = pod_of(topology, namespace, &named) {
         let node = &cluster.nodes[pod.node];
         return Ok(BehindNic { vm: &node.name, nic: &node.nic, pod: Some(pod) });
     }
     let found = topology.azure_vms().find(|(place, ..)| *place == named.place);
     let (_, vm, nic) = found.ok_or(TargetError::NoNetworkInterface(named.full))?;
     Ok(BehindNic { vm, nic, pod: None })
+}
+
+/// The pod that `text` means, as `CLUSTER/NAMESPACE/NAME`.
+///
+/// # Errors
+/// If there is no such target, or it is something else.
+pub fn pod(topology: &Topology, namespace: &str, text: &str) -> Result<String, TargetError> {
+    let named = named(topology, namespace, text)?;
+    match pod_of(topology, namespace, &named) {
+        Some((cluster, pod)) => Ok(format!("{}/{}/{}", cluster.name, pod.namespace, pod.name)),
+        None => Err(TargetError::NotAPod(named.full)),
+    }
+}
+
+fn pod_of<'a>(
+    topology: &'a Topology,
+    namespace: &str,
+    named: &Named,
+) -> Option<(&'a ManagedCluster, &'a Pod)> {
+    let clusters = topology.managed_clusters.iter();
+    let mut pods = clusters.flat_map(|cluster| cluster.pods.iter().map(move |pod| (cluster, pod)));
+    pods.find(|(cluster, pod)| {
+        let full = named.full == full_pod_name(cluster, pod);
+        // One of the host network lives in its node's place.
+        let bare = named.full.starts_with("pod/") && cluster.pod_place(pod) == named.place;
+        full || bare && pod.namespace == namespace && named.bare == pod.name
+    })
 }
 
 /// The interface that is looked at in `place` if none is named.

@@ -241,9 +241,15 @@ impl<'a> Worker<'a> {
     fn ruleset(&mut self, ruleset: &Ruleset, action: Action) -> Result<(), Source> {
         let inside = self.enter()?.identity();
         let before = generation::generation().ok();
-        match action {
-            Action::Create | Action::Replace => self.kernel.loaders.load(ruleset)?,
-            Action::Remove => self.kernel.loaders.remove(ruleset)?,
+        let remembered = self.kernel.memory.recall(&self.name, inside);
+        let untouched = remembered.filter(|remembered| before == Some(remembered.generation));
+        let old = untouched
+            .as_ref()
+            .and_then(|remembered| remembered.rulesets.iter().find(|other| other.program == ruleset.program));
+        match (action, old) {
+            (Action::Create | Action::Replace, Some(old)) => self.kernel.loaders.replace(old, ruleset)?,
+            (Action::Create | Action::Replace, None) => self.kernel.loaders.load(ruleset)?,
+            (Action::Remove, _) => self.kernel.loaders.remove(ruleset)?,
         }
         let after = generation::generation()?;
         self.kernel.memory.update(&self.name, inside, |remembered| {

@@ -8,6 +8,7 @@
 //! never a thread of an async runtime.
 
 pub mod clock;
+mod connecting;
 mod conntrack;
 pub mod doctor;
 mod execute;

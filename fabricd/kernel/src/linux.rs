@@ -3,6 +3,7 @@
 use std::{
     collections::BTreeSet,
     io,
+    net::{Ipv4Addr, SocketAddrV4, TcpStream},
     path::{Path, PathBuf},
     thread,
 };
@@ -20,7 +21,7 @@ use fabric_core::{
 };
 
 use crate::{
-    conntrack, execute, listener,
+    connecting, conntrack, execute, listener,
     memory::Memory,
     namespace::{self, Namespace},
     netlink::qdisc,
@@ -97,6 +98,16 @@ impl Kernel for LinuxKernel {
 
     fn listen(&self, lab: &LabName, listeners: &BTreeSet<Listener>) -> Vec<Result<Listening, KernelError>> {
         listener::open(&self.directory, lab, listeners)
+    }
+
+    fn connect(
+        &self,
+        lab: &LabName,
+        place: &Place,
+        wanted: &[(Option<Ipv4Addr>, SocketAddrV4)],
+    ) -> Result<Vec<io::Result<TcpStream>>, KernelError> {
+        connecting::begin(&self.directory, lab, place, wanted)
+            .map_err(|error| KernelError::new(format!("cannot open connections in {place}"), error))
     }
 
     fn namespace(&self, lab: &LabName, place: &Place) -> Option<NamespaceId> {

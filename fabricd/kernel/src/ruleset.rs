@@ -1,18 +1,28 @@
 //! Packet filter rules, loaded by `nft` and `iptables-nft-restore`.
 
+mod pieces;
+
 use std::{
     collections::BTreeSet,
     io::{self, Write},
     path::PathBuf,
     process::{Command, Stdio},
+    sync::{Arc, Mutex, PoisonError},
 };
 
 use fabric_core::{
     kernel::RuleSet,
-    object::{Program, Ruleset},
+    object::{Program, Ruleset, changed_tables, difference},
 };
 
 use crate::programs;
+
+/// What the program says if a transaction does not fit into its socket's buffer (`EMSGSIZE`).
+const TOO_LONG: &str = "Message too long";
+
+/// How many chains or rules are tried at once then: a rule of kube-proxy takes some 500 bytes, so the first is for
+/// the usual buffer of 208 KiB.
+const LINES_A_PIECE: [usize; 2] = [256, 32];
 
 /// Why rules could not be loaded or listed.
 #[derive(Debug, thiserror::Error)]
@@ -25,27 +35,90 @@ pub(crate) enum RulesetError {
     Refused { program: &'static str, message: String },
 }
 
+/// What a text is to the rules that are there.
+#[derive(Clone, Copy)]
+enum Load {
+    /// It takes the place of all in its tables.
+    Whole,
+    /// It says what is to be changed, see [`difference`].
+    Difference,
+}
+
 /// Where the two programs are, looked up once.
 #[derive(Debug)]
 pub(crate) struct Loaders {
     nft: Option<PathBuf>,
     iptables: Option<PathBuf>,
+    last: Mutex<Option<Difference>>,
+}
+
+/// A difference that has been found. The nodes of a cluster mostly have the same rules, and the same change.
+#[derive(Debug)]
+struct Difference {
+    old: Arc<str>,
+    new: Arc<str>,
+    text: Option<Arc<str>>,
 }
 
 impl Loaders {
     /// Looks the programs up. A missing one is an error only when rules are to be loaded by it.
     pub(crate) fn find() -> Self {
-        Self { nft: programs::find("nft"), iptables: programs::find("iptables-nft-restore") }
+        let (nft, iptables) = (programs::find("nft"), programs::find("iptables-nft-restore"));
+        Self { nft, iptables, last: Mutex::default() }
     }
 
-    /// Loads the rules into the calling thread's namespace, in one transaction.
+    /// Loads the rules into the calling thread's namespace, in one transaction if the kernel takes it.
     pub(crate) fn load(&self, ruleset: &Ruleset) -> Result<(), RulesetError> {
-        self.run(ruleset.program, &ruleset.text)
+        let mut result = self.run(ruleset.program, Load::Whole, &ruleset.text);
+        for lines in LINES_A_PIECE {
+            let is_too_long = |error: &RulesetError| matches!(error, RulesetError::Refused { message, .. } if message.contains(TOO_LONG));
+            if ruleset.program != Program::Iptables || !result.as_ref().is_err_and(is_too_long) {
+                break;
+            }
+            result = self.load_pieces(&pieces::pieces(&ruleset.text, lines));
+        }
+        result
+    }
+
+    fn load_pieces(&self, pieces: &[String]) -> Result<(), RulesetError> {
+        pieces.iter().enumerate().try_for_each(|(number, piece)| {
+            let load = if number == 0 { Load::Whole } else { Load::Difference };
+            self.run(Program::Iptables, load, piece)
+        })
+    }
+
+    /// Loads the rules into the calling thread's namespace, in one transaction, where there is just `old`. As few
+    /// chains, or tables, as possible are written.
+    pub(crate) fn replace(&self, old: &Ruleset, new: &Ruleset) -> Result<(), RulesetError> {
+        let difference = match (old.program, new.program) {
+            (Program::Iptables, Program::Iptables) => self.difference(&old.text, &new.text),
+            (Program::Nft, Program::Nft) => changed_tables(&old.text, &new.text).map(Arc::from),
+            _ => None,
+        };
+        match difference {
+            // If it is refused, the kernel has what it had: the whole tells why, or mends it.
+            Some(text) if self.run(new.program, Load::Difference, &text).is_ok() => Ok(()),
+            _ => self.load(new),
+        }
+    }
+
+    fn difference(&self, old: &Arc<str>, new: &Arc<str>) -> Option<Arc<str>> {
+        // Held while it is found: those who wait mostly want the same, and finding it is short beside loading it.
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(last) = &*last
+            && Arc::ptr_eq(&last.old, old)
+            && Arc::ptr_eq(&last.new, new)
+        {
+            return last.text.clone();
+        }
+        let text = difference(old, new).map(Arc::from);
+        *last = Some(Difference { old: old.clone(), new: new.clone(), text: text.clone() });
+        text
     }
 
     /// Empties what the rules stand in: their nft tables, or their iptables tables.
     pub(crate) fn remove(&self, ruleset: &Ruleset) -> Result<(), RulesetError> {
-        self.run(ruleset.program, &removal(ruleset))
+        self.run(ruleset.program, Load::Whole, &removal(ruleset))
     }
 
     /// Lists a set of the calling thread's namespace, as JSON; `None` if there is none.
@@ -71,10 +144,13 @@ impl Loaders {
 
     // The child is in the namespace because the calling thread is: a plain spawn, without code between
     // fork and exec, does not copy the page tables of a large daemon.
-    fn run(&self, program: Program, text: &str) -> Result<(), RulesetError> {
-        let (name, package, path, arguments): (_, _, _, &[&str]) = match program {
-            Program::Nft => ("nft", "nftables", &self.nft, &["-f", "-"]),
-            Program::Iptables => ("iptables-nft-restore", "iptables", &self.iptables, &[]),
+    fn run(&self, program: Program, load: Load, text: &str) -> Result<(), RulesetError> {
+        let (name, package, path, arguments): (_, _, _, &[&str]) = match (program, load) {
+            (Program::Nft, _) => ("nft", "nftables", &self.nft, &["-f", "-"]),
+            (Program::Iptables, Load::Whole) => ("iptables-nft-restore", "iptables", &self.iptables, &[]),
+            (Program::Iptables, Load::Difference) => {
+                ("iptables-nft-restore", "iptables", &self.iptables, &["--noflush"])
+            }
         };
         let path = path.as_ref().ok_or(RulesetError::Missing { program: name, package })?;
         let failed = |source| RulesetError::Run { program: name, source };

@@ -3,7 +3,6 @@
 use std::{
     net::{IpAddr, SocketAddr},
     path::PathBuf,
-    pin::Pin,
     sync::Arc,
     time::Duration,
 };
@@ -18,11 +17,12 @@ use fabric_proto::v1::{
     self, connection_service_server::ConnectionService, connection_tuple, open_connections_request,
     open_connections_response::Message,
 };
-use futures::{Stream, StreamExt, stream};
+use futures::{StreamExt, stream};
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status, Streaming};
 
 use super::{
+    Responses,
     ask::ask,
     incoming::{first, forward, or_default},
     snat,
@@ -41,8 +41,6 @@ pub struct ConnectionApi<K> {
     pub registry: Arc<Registry<K>>,
     pub netns_dir: PathBuf,
 }
-
-type Responses<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
 
 #[tonic::async_trait]
 impl<K: Kernel> ConnectionService for ConnectionApi<K> {

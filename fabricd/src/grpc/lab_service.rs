@@ -1,6 +1,6 @@
 //! Making, deleting and reading labs.
 
-use std::{pin::Pin, sync::Arc};
+use std::sync::Arc;
 
 use fabric_core::{
     event::Event,
@@ -9,14 +9,20 @@ use fabric_core::{
     kernel::Kernel,
     name::LabName,
     spec::{Diagnostic, Reading, Source},
+    target,
     topology::{Rollout, Standing},
 };
 use fabric_proto::v1::{self, apply_response, delete_response, lab_service_server::LabService};
-use futures::{Stream, StreamExt, stream};
+use futures::{StreamExt, stream};
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status};
 
-use super::status::ToStatus;
+use super::{
+    Responses,
+    incoming::or_default,
+    status::{ToStatus, missing},
+    workload,
+};
 use crate::{
     events::{Heard, Occurrence},
     lab::{Change, ChangeError, ChangeEvent, DeleteEvent, Registry},
@@ -25,8 +31,6 @@ use crate::{
 pub struct LabApi<K> {
     pub registry: Arc<Registry<K>>,
 }
-
-type Responses<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
 
 impl<K: Kernel> LabApi<K> {
     /// Changes the lab of this name, or the only one.
@@ -54,6 +58,9 @@ impl<K: Kernel> LabService for LabApi<K> {
     type VerifyStream = Responses<v1::ApplyResponse>;
     type RestartNodeStream = Responses<v1::ApplyResponse>;
     type ScaleAgentPoolStream = Responses<v1::ApplyResponse>;
+    type ScaleDeploymentStream = Responses<v1::ApplyResponse>;
+    type ExposeStream = Responses<v1::ApplyResponse>;
+    type SetPodReadyStream = Responses<v1::ApplyResponse>;
     type UpgradeAgentPoolStream = Responses<v1::ApplyResponse>;
 
     async fn apply(&self, request: Request<v1::ApplyRequest>) -> Result<Response<Self::ApplyStream>, Status> {
@@ -110,6 +117,34 @@ impl<K: Kernel> LabService for LabApi<K> {
     ) -> Result<Response<Self::ScaleAgentPoolStream>, Status> {
         let v1::ScaleAgentPoolRequest { lab, agent_pool, count } = request.into_inner();
         self.change(&lab, Change::ScaleAgentPool { agent_pool, count }).await
+    }
+
+    async fn scale_deployment(
+        &self,
+        request: Request<v1::ScaleDeploymentRequest>,
+    ) -> Result<Response<Self::ScaleDeploymentStream>, Status> {
+        let (lab, change) = workload::scaling(request.into_inner())?;
+        self.change(&lab, change).await
+    }
+
+    async fn expose(
+        &self,
+        request: Request<v1::ExposeRequest>,
+    ) -> Result<Response<Self::ExposeStream>, Status> {
+        let (lab, change) = workload::exposing(request.into_inner())?;
+        self.change(&lab, change).await
+    }
+
+    async fn set_pod_ready(
+        &self,
+        request: Request<v1::SetPodReadyRequest>,
+    ) -> Result<Response<Self::SetPodReadyStream>, Status> {
+        let v1::SetPodReadyRequest { pod, ready } = request.into_inner();
+        let v1::Target { lab, namespace, name } = pod.ok_or_else(|| missing("pod"))?;
+        let lab = self.registry.select(&lab).map_err(|error| error.to_status())?;
+        let pod =
+            target::pod(&lab.topology, or_default(&namespace), &name).map_err(|error| error.to_status())?;
+        Ok(self.change_of(&lab.topology.lab, Change::SetPodReady { pod, ready }).await)
     }
 
     async fn upgrade_agent_pool(

@@ -12,8 +12,9 @@ mod network_service;
 mod probe_service;
 mod snat;
 mod status;
+mod workload;
 
-use std::{path::PathBuf, sync::Arc};
+use std::{path::PathBuf, pin::Pin, sync::Arc};
 
 use fabric_core::kernel::Kernel;
 use fabric_proto::v1::{
@@ -22,13 +23,20 @@ use fabric_proto::v1::{
     lab_service_server::LabServiceServer, network_service_server::NetworkServiceServer,
     probe_service_server::ProbeServiceServer,
 };
+use futures::Stream;
 use tokio::sync::Notify;
-use tonic::transport::{Server, server::Router};
+use tonic::{
+    Status,
+    transport::{Server, server::Router},
+};
 
 use crate::lab::Registry;
 
 /// Largest message that is taken, in bytes: lab files of 16 MiB and what gRPC puts around them.
 const MESSAGE_MAX: usize = 17 * 1024 * 1024;
+
+/// What a call answers bit by bit.
+type Responses<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
 
 /// What the services know of the daemon around them.
 #[derive(Clone, Debug)]

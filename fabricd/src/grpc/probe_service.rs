@@ -1,6 +1,6 @@
 //! ping, tcpdump, exec and logs.
 
-use std::{path::PathBuf, pin::Pin, sync::Arc};
+use std::{path::PathBuf, sync::Arc};
 
 use fabric_core::{
     kernel::Kernel,
@@ -10,11 +10,12 @@ use fabric_proto::v1::{
     self, exec_request, exec_response, logs_response, ping_request, ping_response,
     probe_service_server::ProbeService, tcpdump_request, tcpdump_response,
 };
-use futures::{Stream, StreamExt};
+use futures::StreamExt;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status, Streaming};
 
 use super::{
+    Responses,
     incoming::{first, forward, or_default},
     status::{ToStatus, missing, not_started},
 };
@@ -32,8 +33,6 @@ pub struct ProbeApi<K> {
     pub registry: Arc<Registry<K>>,
     pub netns_dir: PathBuf,
 }
-
-type Responses<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
 
 #[tonic::async_trait]
 impl<K: Kernel> ProbeService for ProbeApi<K> {

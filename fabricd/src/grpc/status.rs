@@ -34,7 +34,7 @@ impl ToStatus for TargetError {
     fn to_status(&self) -> Status {
         let code = match self {
             Self::NotFound { .. } => Code::NotFound,
-            Self::Ambiguous { .. } | Self::NoAddress(_) | Self::NoNetworkInterface(_) => {
+            Self::Ambiguous { .. } | Self::NoAddress(_) | Self::NoNetworkInterface(_) | Self::NotAPod(_) => {
                 Code::InvalidArgument
             }
         };
@@ -46,7 +46,11 @@ impl ToStatus for ChangeError {
     fn to_status(&self) -> Status {
         let code = match self {
             Self::Fault(error) => return error.to_status(),
-            Self::NotFound(_) | Self::NoNode { .. } | Self::Edit(EditError::NoPool { .. }) => Code::NotFound,
+            Self::NotFound(_)
+            | Self::NoNode { .. }
+            | Self::NoPod { .. }
+            | Self::Edit(EditError::NoPool { .. } | EditError::NoWorkload { .. }) => Code::NotFound,
+            Self::Edit(EditError::Taken { .. }) => Code::AlreadyExists,
             Self::Edit(_) | Self::NotInstalled { .. } => Code::FailedPrecondition,
             Self::Refused(_) | Self::Incomplete(_) => Code::Aborted,
             Self::Ledger(_) | Self::Panicked => Code::Internal,

@@ -14,6 +14,7 @@ use super::{
 };
 use crate::{
     events::Events,
+    health_probe::{Finding, HealthProbes},
     ledger::Ledger,
     program::{Launch, Programs},
     responder::Responder,
@@ -91,6 +92,9 @@ pub struct Shared<K> {
     pub launch: Arc<dyn Launch>,
 }
 
+/// Reports of probes that may wait.
+const REPORTS: usize = 1;
+
 /// Starts the owner of the lab `name`, which has `lab` at the moment, and gives the way to it. Blocking where
 /// that lab has programs to be started again.
 pub fn start<K: Kernel>(shared: &Shared<K>, name: LabName, lab: Option<Recovered>) -> LabHandle {
@@ -98,8 +102,11 @@ pub fn start<K: Kernel>(shared: &Shared<K>, name: LabName, lab: Option<Recovered
     let open = lab.as_ref().map(|lab| places(&lab.goal.blueprint)).unwrap_or_default();
     let (open_places, open) = watch::channel(open);
     let programs = Arc::new(Programs::new(shared.launch.clone()));
+    let (report, reports) = mpsc::channel(REPORTS);
+    let health_probes = HealthProbes::new(report);
     let lab = lab.map(|Recovered { generation, goal }| {
         programs.run(&*shared.kernel, &goal.topology, goal.programs(), &open);
+        health_probes.run(&shared.kernel, &goal.topology, &programs, &places(&goal.blueprint));
         Arc::new(goal.reached(generation, open, programs.clone()))
     });
     let (publish, state) = watch::channel(lab);
@@ -112,13 +119,29 @@ pub fn start<K: Kernel>(shared: &Shared<K>, name: LabName, lab: Option<Recovered
         publish,
         open_places,
         programs,
+        health_probes,
     };
-    tokio::spawn(run(Arc::new(worker), receiver));
+    tokio::spawn(run(Arc::new(worker), receiver, reports));
     LabHandle { commands, state }
 }
 
-async fn run<K: Kernel>(worker: Arc<Worker<K>>, mut commands: mpsc::Receiver<LabCommand>) {
-    while let Some(command) = commands.recv().await {
+async fn run<K: Kernel>(
+    worker: Arc<Worker<K>>,
+    mut commands: mpsc::Receiver<LabCommand>,
+    mut reports: mpsc::Receiver<Vec<Finding>>,
+) {
+    loop {
+        let command = tokio::select! {
+            command = commands.recv() => match command {
+                Some(command) => command,
+                None => return,
+            },
+            Some(findings) = reports.recv() => {
+                // Nobody waits for what comes of it.
+                let (caller, _) = mpsc::channel(1);
+                LabCommand::Change { change: Change::Probed { findings }, caller }
+            }
+        };
         let worker_of_this = worker.clone();
         // The kernel's answers are waited for on a thread outside the runtime's own.
         let work = tokio::task::spawn_blocking(move || carry_out(&worker_of_this, command));

@@ -9,7 +9,10 @@ use fabric_core::{
     name::LabName,
     place::Place,
     plan::{self, Action, Observed, Plan},
-    spec::{Diagnostic, Reading, Source},
+    spec::{
+        Diagnostic, Reading, Source,
+        edit::{Exposure, WorkloadName},
+    },
     topology::{Rollout, Standing},
 };
 use tokio::sync::{mpsc, watch};
@@ -21,6 +24,7 @@ use super::{
 };
 use crate::{
     events::Events,
+    health_probe::{Finding, HealthProbes},
     ledger::{Intent, Ledger},
     program::Programs,
     responder::Responder,
@@ -55,12 +59,38 @@ pub enum Change {
         /// Nodes.
         count: u32,
     },
+    /// Give a Deployment another number of pods.
+    ScaleDeployment {
+        /// Which.
+        deployment: WorkloadName,
+        /// Pods.
+        replicas: u32,
+    },
+    /// Make a Service for a Deployment or pod.
+    Expose {
+        /// The Service.
+        exposure: Exposure,
+        /// Say what would be done, and do nothing.
+        dry_run: bool,
+    },
     /// Replace a node pool's nodes one after the other, by those of a version.
     UpgradeAgentPool {
         /// `POOL` or `CLUSTER/POOL`.
         agent_pool: String,
         /// Such as `1.31`; the one that it has if there is none.
         kubernetes_version: Option<String>,
+    },
+    /// Switch a pod to not ready, or back.
+    SetPodReady {
+        /// `CLUSTER/NAMESPACE/NAME`.
+        pod: String,
+        /// What it shall be.
+        ready: bool,
+    },
+    /// Take what probes have found.
+    Probed {
+        /// What has become healthy or unhealthy.
+        findings: Vec<Finding>,
     },
 }
 
@@ -134,6 +164,8 @@ pub(super) struct Worker<K> {
     pub open_places: watch::Sender<Arc<BTreeSet<Place>>>,
     /// What runs in the places as long as the lab does.
     pub programs: Arc<Programs>,
+    /// Who asks whether its pods and nodes are well.
+    pub health_probes: HealthProbes,
 }
 
 /// The way to whoever asked for a change.
@@ -147,9 +179,15 @@ impl<K: Kernel> Worker<K> {
             Change::Verify { repair } => self.verify(repair, caller),
             Change::RestartNode { node } => self.restart_node(&node, caller),
             Change::ScaleAgentPool { agent_pool, count } => self.scale(&agent_pool, count, caller),
+            Change::ScaleDeployment { deployment, replicas } => {
+                self.scale_deployment(&deployment, replicas, caller)
+            }
+            Change::Expose { exposure, dry_run } => self.expose(&exposure, dry_run, caller),
             Change::UpgradeAgentPool { agent_pool, kubernetes_version } => {
                 self.upgrade(&agent_pool, kubernetes_version.as_deref(), caller)
             }
+            Change::SetPodReady { pod, ready } => self.set_pod_ready(&pod, ready),
+            Change::Probed { findings } => self.probed(&findings),
         }
     }
 
@@ -279,7 +317,12 @@ impl<K: Kernel> Worker<K> {
     }
 
     /// Brings the lab back to `before` after `error`.
-    fn go_back(&self, tried: &Blueprint, before: Option<&Lab>, error: ReconcileError) -> ChangeError {
+    pub(super) fn go_back(
+        &self,
+        tried: &Blueprint,
+        before: Option<&Lab>,
+        error: ReconcileError,
+    ) -> ChangeError {
         let nothing = Blueprint::default();
         let wanted = before.map_or(&nothing, |lab| &*lab.blueprint);
         let goal = before.map(Goal::of);
@@ -379,7 +422,7 @@ pub(super) fn places(blueprint: &Blueprint) -> Arc<BTreeSet<Place>> {
     Arc::new(blueprint.places.keys().cloned().collect())
 }
 
-fn planned(plan: &Plan, with_text: bool) -> ChangeEvent {
+pub(super) fn planned(plan: &Plan, with_text: bool) -> ChangeEvent {
     let [create, change, remove] = counts(plan);
     ChangeEvent::Planned { create, change, remove, text: with_text.then(|| plan.to_string()) }
 }

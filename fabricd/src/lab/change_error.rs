@@ -21,6 +21,14 @@ pub enum ChangeError {
         /// As the user wrote it.
         node: String,
     },
+    /// There is no such pod.
+    #[error("lab `{lab}` has no pod `{pod}`")]
+    NoPod {
+        /// The lab.
+        lab: LabName,
+        /// `CLUSTER/NAMESPACE/NAME`, as it was asked for.
+        pod: String,
+    },
     /// The lab's file cannot be changed so.
     #[error(transparent)]
     Edit(#[from] EditError),

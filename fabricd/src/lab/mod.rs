@@ -3,6 +3,8 @@
 mod actor;
 mod change;
 mod change_error;
+mod condition;
+mod edited;
 mod fault;
 mod goal;
 mod presence;

@@ -28,6 +28,7 @@ impl<K: Kernel> Worker<K> {
     /// Leaves all places that `goal` has not, and those of its servers that will be others.
     pub(super) fn leave(&self, goal: Option<&Goal>) {
         let open = goal.map(|goal| places(&goal.blueprint)).unwrap_or_default();
+        self.health_probes.leave();
         self.programs.end_outside(&open);
         self.open_places.send_replace(open);
         self.responder.keep(&self.name, &goal.map(Goal::listeners).unwrap_or_default());
@@ -35,8 +36,16 @@ impl<K: Kernel> Worker<K> {
 
     /// Answers for all servers of what the lab has become, and runs its programs.
     pub(super) fn answer(&self, goal: &Goal) {
+        self.responder.show(&self.name, goal.topology.clone());
         self.responder.answer(&*self.kernel, &self.name, &goal.listeners());
         self.programs.run(&*self.kernel, &goal.topology, goal.programs(), &self.open_places.subscribe());
+        self.ask(goal);
+    }
+
+    /// Asks from now on what the goal says.
+    pub(super) fn ask(&self, goal: &Goal) {
+        let open = places(&goal.blueprint);
+        self.health_probes.run(&self.kernel, &goal.topology, &self.programs, &open);
     }
 
     /// What the kernel has of the lab. A place that somebody has removed by hand is left before.

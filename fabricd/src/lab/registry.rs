@@ -132,6 +132,7 @@ impl<K: Kernel> Registry<K> {
         let steps = reconcile(&*self.shared.kernel, &intent.lab, &both, &goal.blueprint, &|_, _| {})
             .map_err(|error| error.to_string())?;
         tracing::info!(lab = %intent.lab, steps, "taken over");
+        self.shared.responder.show(&intent.lab, goal.topology.clone());
         self.shared.responder.answer(&*self.shared.kernel, &intent.lab, &goal.listeners());
         let generation = intent.generation;
         let done = Intent { wanted: Some(design), before: None, ..intent };

@@ -125,7 +125,7 @@ impl<K: Kernel> Worker<K> {
     }
 
     /// One stage: the lab as `sources` and `rollout` say. Inside, its generation or why the files are wrong.
-    fn step(
+    pub(super) fn step(
         &self,
         sources: Vec<Source>,
         rollout: &Rollout,
@@ -149,7 +149,7 @@ impl<K: Kernel> Worker<K> {
     }
 }
 
-fn applied(generation: u64, changed: bool, begun: Instant) -> ChangeEvent {
+pub(super) fn applied(generation: u64, changed: bool, begun: Instant) -> ChangeEvent {
     ChangeEvent::Applied { generation, changed, created: false, milliseconds: milliseconds_since(begun) }
 }
 

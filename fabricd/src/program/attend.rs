@@ -2,6 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+use fabric_core::program::Restart;
 use fabric_kernel::process::Entry;
 use tokio::{
     sync::{oneshot, watch},
@@ -27,6 +28,7 @@ const LOOKS: u32 = 2_000;
 /// How long the kernel may take to kill a program.
 const KILLING: Duration = Duration::from_secs(2);
 const SIGKILL: i32 = 9;
+const NOT_FOUND: i32 = 127;
 
 /// A program and who wants to hear of it.
 pub struct Attended {
@@ -35,12 +37,27 @@ pub struct Attended {
     pub name: String,
     pub entry: Entry,
     pub port: Option<u16>,
+    pub restart: Restart,
     pub lifeline: Lifeline,
     pub log: Arc<Log>,
     /// Becomes true when it serves its port for the first time.
     pub ready: watch::Sender<bool>,
+    /// Whether it runs at the moment, or why not.
+    pub state: watch::Sender<State>,
     /// Ends it, also by being dropped.
     pub stop: oneshot::Receiver<()>,
+}
+
+/// What a program is doing.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum State {
+    /// It is about to be started for the first time.
+    #[default]
+    Starting,
+    /// It runs.
+    Running,
+    /// It does not, for this reason: `ended with exit code 1`.
+    Down(String),
 }
 
 /// How a process came to its end.
@@ -55,13 +72,23 @@ impl Attended {
         let mut pause = FIRST_PAUSE;
         loop {
             let begun = Instant::now();
-            let what = match self.launch.start(&self.entry, self.lifeline.clone()) {
+            let (what, good) = match self.launch.start(&self.entry, self.lifeline.clone()) {
                 Ok(process) => match self.attend(process).await {
                     End::Stopped => return,
-                    End::Exited(code) => format!("ended with exit code {code}"),
+                    End::Exited(code) => (self.told(code), code == 0),
                 },
-                Err(error) => format!("cannot be started: {error}"),
+                Err(error) => (format!("cannot be started: {error}"), false),
             };
+            self.state.send_replace(State::Down(what.clone()));
+            // Nobody has to wait for what will not serve.
+            self.ready.send_replace(true);
+            if self.restart == Restart::Never || self.restart == Restart::OnFailure && good {
+                let Self { name, lifeline, .. } = &self;
+                tracing::info!(place = %lifeline.place, "{name} {what}");
+                self.log.add(format!("fabric: {name} {what}"));
+                let _ = (&mut self.stop).await;
+                return;
+            }
             if begun.elapsed() >= STEADY {
                 pause = FIRST_PAUSE;
             }
@@ -76,7 +103,19 @@ impl Attended {
         }
     }
 
+    /// 127 is what the shim says where there is no such program.
+    fn told(&self, code: i32) -> String {
+        let program = self.entry.command.first().map(String::as_str).unwrap_or_default();
+        match code {
+            NOT_FOUND if !program.contains('/') && !self.launch.is_installed(program) => {
+                format!("ended with exit code {code}: `{program}` is not installed on this machine")
+            }
+            _ => format!("ended with exit code {code}"),
+        }
+    }
+
     async fn attend(&mut self, mut process: Process) -> End {
+        self.state.send_replace(State::Running);
         let (mut stdout, mut stderr) = (Cutter::default(), Cutter::default());
         let mut looks = interval(LOOK);
         looks.set_missed_tick_behavior(MissedTickBehavior::Delay);

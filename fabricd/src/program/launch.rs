@@ -57,5 +57,8 @@ impl Launch for Shims {
 pub fn entry(netns_dir: &Path, topology: &Topology, program: &Program) -> Entry {
     let mut entry = probe::contained(netns_dir, topology, &program.place, program.command.clone(), None);
     entry.files.extend(program.files.iter().cloned());
+    if let Some(environment) = &program.environment {
+        entry.environment.clone_from(environment);
+    }
     entry
 }

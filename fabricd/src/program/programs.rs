@@ -11,7 +11,7 @@ use fabric_core::{
     kernel::{Kernel, NamespaceId},
     name::LabName,
     place::Place,
-    program::Program,
+    program::{Program, Restart},
     topology::Topology,
 };
 use fabric_kernel::process::Entry;
@@ -23,7 +23,10 @@ use tokio::{
     time::timeout,
 };
 
-use super::{Launch, Log, attend::Attended};
+use super::{
+    Launch, Log,
+    attend::{Attended, State},
+};
 use crate::{lab::OpenPlaces, probe::Lifeline};
 
 /// How long programs that were started may take until they serve; then it goes on without them.
@@ -72,6 +75,10 @@ impl fmt::Debug for Programs {
 
 struct Running {
     entry: Entry,
+    restart: Restart,
+    /// The pod that it is a container of.
+    pod: Option<String>,
+    state: watch::Receiver<State>,
     /// That of the place when it was started. A namespace in which something runs shares its number with no
     /// other.
     namespace: Option<NamespaceId>,
@@ -135,7 +142,9 @@ impl Programs {
             })
             .collect();
         let leaves = |id: &Id, one: &mut Running| {
-            let stays = wanted.get(id).is_some_and(|(_, entry)| *entry == one.entry);
+            let stays = wanted
+                .get(id)
+                .is_some_and(|(program, entry)| *entry == one.entry && program.restart == one.restart);
             !stays || kernel.namespace(&topology.lab, &id.0) != one.namespace
         };
         let leaving: Vec<(Id, Running)> = self.lock().extract_if(.., leaves).collect();
@@ -176,19 +185,39 @@ impl Programs {
     ) -> (Running, watch::Receiver<bool>) {
         let (stop, stopped) = oneshot::channel();
         let (ready, is_ready) = watch::channel(false);
+        let (sender, state) = watch::channel(State::Starting);
         let attended = Attended {
             launch: self.launch.clone(),
-            name: program.name,
+            name: program.name.clone(),
             entry: entry.clone(),
             port: program.port,
+            restart: program.restart,
             lifeline,
             log: log.clone(),
             ready,
+            state: sender,
             stop: stopped,
         };
         // On a thread of the runtime's own, which lives as long as the daemon.
         let task = tokio::spawn(attended.run());
-        (Running { entry, namespace, log, stop, task }, is_ready)
+        let (restart, pod) = (program.restart, program.pod);
+        (Running { entry, restart, pod, state, namespace, log, stop, task }, is_ready)
+    }
+
+    /// Programs of containers that do not run, each with its pod (`CLUSTER/NAMESPACE/NAME`), the container's name
+    /// and the reason. A pod that has one is not ready.
+    pub fn down(&self) -> Vec<(String, String, String)> {
+        let running = self.lock();
+        let told = running.iter().filter_map(|((_, name), one)| match &*one.state.borrow() {
+            State::Down(why) => Some((one.pod.clone()?, name.clone(), why.clone())),
+            State::Starting | State::Running => None,
+        });
+        told.collect()
+    }
+
+    /// Whether any program is a container's.
+    pub fn has_containers(&self) -> bool {
+        self.lock().values().any(|one| one.pod.is_some())
     }
 
     /// The log of the program `name` of a place, or of its only one if the name is empty.

@@ -1,8 +1,8 @@
-//! Port 7: whom the server sees, and back whatever comes.
+//! Port 7, and ports of pods without HTTP: whom the server sees, and back whatever comes.
 
 use std::{io, time::Duration};
 
-use fabric_core::listener::answer;
+use fabric_core::listener::{Listener, Protocol, answer};
 use tokio::{
     io::AsyncWriteExt,
     net::UdpSocket,
@@ -47,21 +47,25 @@ fn too_long(_: Elapsed) -> io::Error {
 ///
 /// # Errors
 /// If the socket can no longer be waited for.
-pub async fn datagrams(socket: &UdpSocket) -> io::Result<()> {
+pub async fn datagrams(listener: &Listener, socket: &UdpSocket) -> io::Result<()> {
     loop {
         socket.readable().await?;
-        answer_some(socket);
+        answer_some(listener, socket);
         tokio::task::yield_now().await;
     }
 }
 
-fn answer_some(socket: &UdpSocket) {
+fn answer_some(listener: &Listener, socket: &UdpSocket) {
     let mut payload = vec![0; answer::DATAGRAM_MAX];
     for _ in 0..AT_ONCE {
         match socket.try_recv_from(&mut payload) {
             Ok((length, client)) => {
                 // Datagrams may get lost: one whose way back is full or missing is.
-                let _ = socket.try_send_to(&answer::datagram(client, &payload[..length]), client);
+                let answer = match &listener.protocol {
+                    Protocol::Pod(server) => server.datagram(client, &payload[..length]),
+                    _ => Some(answer::datagram(client, &payload[..length])),
+                };
+                let _ = answer.map(|answer| socket.try_send_to(&answer, client));
             }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
             // Told of an earlier answer, such as that nobody has taken it.

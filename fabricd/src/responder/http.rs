@@ -17,7 +17,7 @@ use tokio::{
     time::timeout,
 };
 
-use super::{IDLE, client::Client, tls::Certificate};
+use super::{IDLE, Live, client::Client, tls::Certificate};
 
 /// Most bytes of a request's line and headers.
 const HEAD_MAX: usize = 16 * 1024;
@@ -28,6 +28,7 @@ const BODY_MAX: usize = 1024 * 1024;
 /// Between whom a connection is.
 struct Ends {
     listener: Arc<Listener>,
+    live: Live,
     server: SocketAddr,
     client: SocketAddr,
     tls_server_name: Option<String>,
@@ -37,8 +38,8 @@ struct Ends {
 ///
 /// # Errors
 /// If the connection fails.
-pub async fn plain(listener: Arc<Listener>, client: Client) -> io::Result<()> {
-    let ends = Ends { listener, server: client.server, client: client.address, tls_server_name: None };
+pub async fn plain(listener: Arc<Listener>, live: Live, client: Client) -> io::Result<()> {
+    let ends = Ends { listener, live, server: client.server, client: client.address, tls_server_name: None };
     serve(client, ends).await
 }
 
@@ -48,6 +49,7 @@ pub async fn plain(listener: Arc<Listener>, client: Client) -> io::Result<()> {
 /// If the connection fails, or the client will have no TLS.
 pub async fn encrypted(
     listener: Arc<Listener>,
+    live: Live,
     certificate: Arc<Certificate>,
     client: Client,
 ) -> io::Result<()> {
@@ -58,7 +60,7 @@ pub async fn encrypted(
     let (server, address) = (client.server, client.address);
     let stream = timeout(IDLE, acceptor.accept(client)).await??;
     let tls_server_name = stream.get_ref().1.server_name().map(str::to_owned);
-    serve(stream, Ends { listener, server, client: address, tls_server_name }).await
+    serve(stream, Ends { listener, live, server, client: address, tls_server_name }).await
 }
 
 async fn serve(stream: impl AsyncRead + AsyncWrite + Unpin, ends: Ends) -> io::Result<()> {
@@ -85,6 +87,8 @@ async fn respond<B: Body + Unpin>(ends: &Ends, request: Request<B>) -> Response<
     let text = |value: &HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
     let host = head.headers.get(HOST).map(text);
     let request = format!("{} {} {:?}", head.method, head.uri, head.version);
+    let headers: Vec<(String, String)> =
+        head.headers.iter().map(|(name, value)| (name.as_str().to_owned(), text(value))).collect();
     let seen = answer::Seen {
         name: &ends.listener.name,
         server: ends.server,
@@ -92,15 +96,16 @@ async fn respond<B: Body + Unpin>(ends: &Ends, request: Request<B>) -> Response<
         request: &request,
         host: host.as_deref().or(head.uri.host()),
         tls_server_name: ends.tls_server_name.as_deref(),
+        headers: &headers,
     };
-    let accept = head.headers.get_all(ACCEPT).iter().map(text);
-    let (kind, body) = if accept.into_iter().any(|value| answer::wants_json(&value)) {
-        ("application/json", seen.json())
-    } else {
-        ("text/plain; charset=utf-8", seen.text())
-    };
+    let accept: Vec<String> = head.headers.get_all(ACCEPT).iter().map(text).collect();
+    let target = head.uri.path_and_query().map_or("/", |target| target.as_str());
+    let live = ends.live.topology();
+    let answer::Answer { status, content_type, body } =
+        answer::answer(&ends.listener, live.as_deref(), &seen, target, accept.iter().map(String::as_str));
     let mut response = Response::new(Full::from(body));
-    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(kind));
+    *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
     response
 }
 

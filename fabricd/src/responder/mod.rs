@@ -10,6 +10,7 @@ mod echo;
 mod flow_log;
 mod greeting;
 mod http;
+mod live;
 mod room;
 mod server;
 #[cfg(test)]
@@ -27,11 +28,12 @@ use fabric_core::{
     listener::{Listener, Protocol},
     name::LabName,
     place::Place,
+    topology::Topology,
 };
 use tokio::{runtime::Handle, sync::oneshot};
 
-use self::room::Room;
 pub use self::room::{CONNECTIONS_MAX, LISTENER_CONNECTIONS_MAX};
+use self::{live::Live, room::Room};
 use crate::flow_log::FlowLogs;
 
 /// How long a connection is kept on which nothing moves: longer than any idle time-out of Azure, of which the
@@ -44,7 +46,11 @@ pub struct Responder {
     room: Arc<Room>,
     logs: FlowLogs,
     labs: Mutex<BTreeMap<LabName, BTreeMap<Listener, Held>>>,
+    lives: Mutex<BTreeMap<LabName, Live>>,
 }
+
+/// Listeners that are told one by one where their sockets cannot be opened.
+const TOLD_MAX: usize = 5;
 
 /// One open socket, with its connections. They end with this.
 #[derive(Debug)]
@@ -59,7 +65,12 @@ struct Held {
 impl Responder {
     /// Nothing is answered yet. `files` is how many files the daemon may have open.
     pub fn new(files: u64) -> Self {
-        Self { room: Arc::new(Room::new(files)), logs: FlowLogs::default(), labs: Mutex::default() }
+        Self {
+            room: Arc::new(Room::new(files)),
+            logs: FlowLogs::default(),
+            labs: Mutex::default(),
+            lives: Mutex::default(),
+        }
     }
 
     /// What firewalls have decided.
@@ -96,6 +107,18 @@ impl Responder {
         self.close_unless(lab, |listener, held| now.get(&listener.place) == Some(&Some(held.namespace)));
     }
 
+    /// The lab is as `topology` says from now on, with its conditions: what is answered follows at once, and no
+    /// socket is opened anew for it.
+    pub fn show(&self, lab: &LabName, topology: Arc<Topology>) {
+        self.live(lab).show(topology);
+    }
+
+    fn live(&self, lab: &LabName) -> Live {
+        // It is whole between any two lines, whatever panicked.
+        let mut lives = self.lives.lock().unwrap_or_else(PoisonError::into_inner);
+        lives.entry(lab.clone()).or_default().clone()
+    }
+
     /// Opens the sockets of `wanted` that are not there. Blocking; to be called from a thread that belongs
     /// to the runtime.
     ///
@@ -111,6 +134,7 @@ impl Responder {
         let begun = Instant::now();
         let opened = kernel.listen(lab, &missing);
         tracing::debug!(%lab, sockets = opened.len(), time = ?begun.elapsed(), "opened");
+        let mut failed = 0;
         let mut labs = self.lock();
         let of_lab = labs.entry(lab.clone()).or_default();
         for (listener, result) in missing.into_iter().zip(opened) {
@@ -119,8 +143,15 @@ impl Responder {
                     let held = self.hold(lab, &listener, listening);
                     of_lab.insert(listener, held);
                 }
-                Err(error) => tracing::warn!(%lab, %error, reason = %error.source, "nobody answers there"),
+                Err(error) if failed < TOLD_MAX => {
+                    failed += 1;
+                    tracing::warn!(%lab, %error, reason = %error.source, "nobody answers there");
+                }
+                Err(_) => failed += 1,
             }
+        }
+        if failed > TOLD_MAX {
+            tracing::warn!(%lab, "nobody answers on {} more ports", failed - TOLD_MAX);
         }
     }
 
@@ -129,7 +160,8 @@ impl Responder {
         let (closing, closed) = oneshot::channel();
         let log = matches!(listener.protocol, Protocol::ApplicationRules(_) | Protocol::FlowLog)
             .then(|| self.logs.of(lab, &listener.name));
-        let serving = server::run(self.room.clone(), listener.clone(), socket, log, stopped);
+        let serving =
+            server::run((self.room.clone(), self.live(lab)), listener.clone(), socket, log, stopped);
         Handle::current().spawn(async move {
             serving.await;
             drop(closing);
@@ -144,6 +176,7 @@ impl Responder {
             of_lab.extract_if(.., |listener, held| !stays(listener, held)).map(|(_, held)| held).collect();
         if of_lab.is_empty() {
             labs.remove(lab);
+            self.lives.lock().unwrap_or_else(PoisonError::into_inner).remove(lab);
         }
         drop(labs);
         let closing: Vec<oneshot::Receiver<()>> = going

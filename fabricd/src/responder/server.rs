@@ -4,7 +4,7 @@ use std::{io, net::SocketAddr, pin::Pin, sync::Arc};
 
 use fabric_core::{
     kernel::ListeningSocket,
-    listener::{Listener, Protocol},
+    listener::{Listener, Protocol, image::Speech},
 };
 use tokio::{
     net::{TcpListener, TcpStream, UdpSocket},
@@ -13,7 +13,7 @@ use tokio::{
 };
 
 use super::{
-    IDLE,
+    IDLE, Live,
     application_rules::Firewall,
     client::Client,
     echo, flow_log, http,
@@ -24,20 +24,20 @@ use crate::flow_log::FlowLog;
 
 /// Answers at `socket` until `stopped` ends. All of it is closed when this returns.
 pub async fn run(
-    room: Arc<Room>,
+    (room, live): (Arc<Room>, Live),
     listener: Listener,
     socket: ListeningSocket,
     log: Option<Arc<FlowLog>>,
     stopped: oneshot::Receiver<()>,
 ) {
     let listener = Arc::new(listener);
-    if let Err(error) = serve(room, &listener, socket, log, stopped).await {
+    if let Err(error) = serve((room, live), &listener, socket, log, stopped).await {
         tracing::warn!(%listener, %error, "nobody answers there");
     }
 }
 
 async fn serve(
-    room: Arc<Room>,
+    (room, live): (Arc<Room>, Live),
     listener: &Arc<Listener>,
     socket: ListeningSocket,
     log: Option<Arc<FlowLog>>,
@@ -46,18 +46,19 @@ async fn serve(
     match socket {
         ListeningSocket::Stream(socket) => {
             let socket = TcpListener::from_std(socket)?;
-            take(Clients::new(room, listener.clone(), None), &socket, stopped).await;
+            take(Clients::new((room, live), listener.clone(), None), &socket, stopped).await;
         }
         ListeningSocket::Between(socket, door) => {
             let socket = TcpListener::from_std(socket)?;
             let firewall = Firewall::of(listener, door, log.unwrap_or_default());
-            take(Clients::new(room, listener.clone(), firewall.map(Arc::new)), &socket, stopped).await;
+            take(Clients::new((room, live), listener.clone(), firewall.map(Arc::new)), &socket, stopped)
+                .await;
         }
         ListeningSocket::Datagram(socket) => {
             let socket = UdpSocket::from_std(socket)?;
             tokio::select! {
                 _ = stopped => {}
-                failed = echo::datagrams(&socket) => failed?,
+                failed = echo::datagrams(listener, &socket) => failed?,
             }
         }
         ListeningSocket::FlowLog(socket) => {
@@ -94,6 +95,7 @@ async fn take(clients: Clients, socket: &TcpListener, mut stopped: oneshot::Rece
 /// What all clients of one socket share.
 struct Clients {
     room: Arc<Room>,
+    live: Live,
     part: Part,
     listener: Arc<Listener>,
     certificate: Arc<Certificate>,
@@ -103,8 +105,12 @@ struct Clients {
 type Conversation = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 impl Clients {
-    fn new(room: Arc<Room>, listener: Arc<Listener>, firewall: Option<Arc<Firewall>>) -> Self {
-        Self { room, part: Part::default(), listener, certificate: Arc::default(), firewall }
+    fn new(
+        (room, live): (Arc<Room>, Live),
+        listener: Arc<Listener>,
+        firewall: Option<Arc<Firewall>>,
+    ) -> Self {
+        Self { room, live, part: Part::default(), listener, certificate: Arc::default(), firewall }
     }
 
     /// All that will be said with a client; nothing if there is no room for it.
@@ -117,12 +123,17 @@ impl Clients {
             Some(_) => (taken, Some(self.room.take(&self.part, &self.listener)?)),
             None => (taken, None),
         };
-        let firewall = self.firewall.clone();
+        let (live, firewall) = (self.live.clone(), self.firewall.clone());
         let (listener, certificate) = (self.listener.clone(), self.certificate.clone());
         Some(Box::pin(async move {
             let result: io::Result<()> = match (&listener.protocol, firewall) {
-                (Protocol::Http, _) => http::plain(listener, client).await,
-                (Protocol::Https, _) => http::encrypted(listener, certificate, client).await,
+                (Protocol::Pod(server), _) if server.speech == Speech::Https => {
+                    http::encrypted(listener, live, certificate, client).await
+                }
+                (Protocol::Http | Protocol::Pod(_) | Protocol::Health(_), _) => {
+                    http::plain(listener, live, client).await
+                }
+                (Protocol::Https, _) => http::encrypted(listener, live, certificate, client).await,
                 (Protocol::ApplicationRules(_), Some(firewall)) => firewall.inspect(client).await,
                 // No stream is one of datagrams.
                 _ => echo::stream(client, IDLE).await,

@@ -3,7 +3,8 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    net::{Ipv4Addr, SocketAddr, TcpListener, UdpSocket},
+    io,
+    net::{Ipv4Addr, SocketAddr, SocketAddrV4, TcpListener, TcpStream, UdpSocket},
     sync::{
         Mutex, PoisonError,
         atomic::{AtomicU16, AtomicU64, AtomicUsize, Ordering},
@@ -102,6 +103,20 @@ impl FakeKernel {
         socket.set_nonblocking(true)?;
         let address = socket.local_addr()?;
         Ok((ListeningSocket::Stream(socket), address))
+    }
+
+    /// To whoever listens in the place that has the address.
+    fn connect_to(&self, to: SocketAddrV4) -> io::Result<TcpStream> {
+        let has = |object: &Object| matches!(object, Object::Address(it) if it.address.addr() == *to.ip());
+        let place = self.lock().iter().find(|(_, it)| it.values().any(has)).map(|(place, _)| place.clone());
+        let sockets = self.sockets();
+        let mut streams = sockets.iter().filter(|(listener, _)| !listener.protocol.is_datagram());
+        let found = streams
+            .find(|(listener, _)| Some(&listener.place) == place.as_ref() && listener.port == to.port());
+        let (_, address) = found.ok_or(io::ErrorKind::ConnectionRefused)?;
+        let stream = TcpStream::connect(address)?;
+        stream.set_nonblocking(true)?;
+        Ok(stream)
     }
 
     fn name_namespace(&self, place: &Place) {
@@ -380,6 +395,18 @@ impl Kernel for FakeKernel {
             Ok(Listening { socket, namespace })
         };
         listeners.iter().map(open).collect()
+    }
+
+    fn connect(
+        &self,
+        _lab: &LabName,
+        place: &Place,
+        wanted: &[(Option<Ipv4Addr>, SocketAddrV4)],
+    ) -> Result<Vec<io::Result<TcpStream>>, KernelError> {
+        if !self.lock().contains_key(place) {
+            return Err(KernelError::new("cannot connect", "No such namespace"));
+        }
+        Ok(wanted.iter().map(|(_, to)| self.connect_to(*to)).collect())
     }
 
     fn namespace(&self, _lab: &LabName, place: &Place) -> Option<NamespaceId> {

@@ -105,7 +105,13 @@ fn what_others_made_by_hand_stays_until_its_namespace_goes() {
     let lab = topology(KUBENET).lab;
     reconcile(&kernel, &lab, &Blueprint::default(), &wanted, &|_, _| {}).unwrap();
     let (place, _) = wanted.places.iter().find(|(place, _)| place.kind() == "node").unwrap();
-    let foreign = Object::Rule(fabric_core::object::Rule { priority: 77, input: None, from: None, table: 7 });
+    let foreign = Object::Rule(fabric_core::object::Rule {
+        priority: 77,
+        input: None,
+        from: None,
+        mark: None,
+        table: 7,
+    });
     kernel.by_hand(|places| {
         let objects = places.get_mut(place).unwrap();
         objects.insert(foreign.key(), foreign.clone());

@@ -20,6 +20,8 @@ mod reachability;
 mod servers;
 mod services;
 mod snat;
+mod workload_verbs;
+mod workloads;
 
 use std::process::ExitCode;
 
@@ -45,6 +47,8 @@ fn main() -> ExitCode {
     tests.extend(events::TESTS);
     tests.extend(compare::TESTS);
     tests.extend(servers::TESTS);
+    tests.extend(workload_verbs::TESTS);
+    tests.extend(workloads::TESTS);
     let skipped = if *faults::NETEM { None } else { Some(("this kernel has no netem", faults::NETEM_TESTS)) };
     if skipped.is_none() {
         tests.extend(faults::NETEM_TESTS);

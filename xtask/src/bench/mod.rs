@@ -10,6 +10,7 @@ mod mininet;
 mod modes;
 mod ping;
 mod script;
+mod services;
 mod settle;
 mod table;
 
@@ -51,14 +52,23 @@ pub enum Section {
     Modes,
     /// One pod, node or route more in a running lab.
     Changes,
+    /// A thousand Services, and one endpoint less.
+    Services,
     /// Connections and bytes through each way out.
     Egress,
 }
 
 impl Section {
     /// All of them.
-    pub const ALL: [Self; 6] =
-        [Self::CaseStudy, Self::Mininet, Self::Kubenet, Self::Modes, Self::Changes, Self::Egress];
+    pub const ALL: [Self; 7] = [
+        Self::CaseStudy,
+        Self::Mininet,
+        Self::Kubenet,
+        Self::Modes,
+        Self::Changes,
+        Self::Services,
+        Self::Egress,
+    ];
 
     /// The word for the command line.
     pub fn name(self) -> &'static str {
@@ -68,6 +78,7 @@ impl Section {
             Self::Kubenet => "kubenet",
             Self::Modes => "modes",
             Self::Changes => "changes",
+            Self::Services => "services",
             Self::Egress => "egress",
         }
     }
@@ -110,6 +121,9 @@ pub fn bench(names: &[String]) -> Result {
         for lab in changes::SIZES {
             table.groups.push(lab.measure(&bench, &daemon, MODE_ROUNDS)?);
         }
+    }
+    if asked(Section::Services) {
+        table.groups.push(services::measure(&bench, &daemon, MODE_ROUNDS)?);
     }
     if asked(Section::Egress) {
         table.groups.extend(egress::measure(&bench, &daemon)?);

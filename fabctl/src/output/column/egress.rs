@@ -8,8 +8,12 @@ use super::{
     AZURE_NAME, Column, joined, usual, wide,
 };
 
-pub(super) const PUBLIC_IP_ADDRESS: [Column; 3] =
-    [AZURE_NAME, usual("Address", |o| text(o, "/ipAddress")), usual("AssociatedWith", associated_with)];
+pub(super) const PUBLIC_IP_ADDRESS: [Column; 4] = [
+    AZURE_NAME,
+    usual("Address", |o| text(o, "/ipAddress")),
+    usual("AssociatedWith", associated_with),
+    wide("Service", |o| text(o, "/tags/k8s-azure-service")),
+];
 
 pub(super) const NAT_GATEWAY: [Column; 4] = [
     AZURE_NAME,
@@ -18,17 +22,21 @@ pub(super) const NAT_GATEWAY: [Column; 4] = [
     usual("IdleTimeoutInMinutes", |o| text(o, "/idleTimeoutInMinutes")),
 ];
 
-/// Wide, those of `az network lb outbound-rule list` too, in its order.
-pub(super) const LOAD_BALANCER: [Column; 9] = [
+/// Wide, those of `az network lb outbound-rule list` too, in its order, then what Services want.
+pub(super) const LOAD_BALANCER: [Column; 11] = [
     AZURE_NAME,
     usual("Cluster", |o| id_parent(o, "/id")),
-    usual("Addresses", |o| joined(list(o, "/frontendIPConfigurations"), "/publicIPAddress/ipAddress")),
+    usual("Addresses", |o| {
+        list(o, "/frontendIPConfigurations").iter().map(address).collect::<Vec<_>>().join(", ")
+    }),
     usual("NumNodes", |o| list(o, "/backendAddressPools/0/loadBalancerBackendAddresses").len().to_string()),
     wide("AllocatedOutboundPorts", |o| text(o, "/outboundRules/0/allocatedOutboundPorts")),
     wide("EnableTcpReset", |o| text(o, "/outboundRules/0/enableTcpReset")),
     wide("IdleTimeoutInMinutes", |o| text(o, "/outboundRules/0/idleTimeoutInMinutes")),
     wide("OutboundRule", |o| text(o, "/outboundRules/0/name")),
     wide("Protocol", |o| text(o, "/outboundRules/0/protocol")),
+    wide("LoadBalancingRules", rules),
+    wide("Probes", |o| list(o, "/probes").iter().map(probe).collect::<Vec<_>>().join(", ")),
 ];
 
 pub(super) const SERVER: [Column; 3] = [
@@ -40,6 +48,31 @@ pub(super) const SERVER: [Column; 3] = [
 fn subnets(gateway: &Value) -> String {
     let name = |one: &Value| format!("{}/{}", id_parent(one, "/id"), id_name(one, "/id"));
     list(gateway, "/subnets").iter().map(name).collect::<Vec<_>>().join(", ")
+}
+
+/// The address of a frontend, public or of its subnet.
+fn address(frontend: &Value) -> String {
+    let public = text(frontend, "/publicIPAddress/ipAddress");
+    if public.is_empty() { text(frontend, "/privateIPAddress") } else { public }
+}
+
+/// `198.51.100.3:80/Tcp`: the ways in; with the port of the nodes where that is another.
+fn rules(balancer: &Value) -> String {
+    let frontends = list(balancer, "/frontendIPConfigurations");
+    let rule = |rule: &Value| {
+        let id = text(rule, "/frontendIPConfiguration/id");
+        let frontend = frontends.iter().find(|frontend| text(frontend, "/id") == id);
+        let [port, backend, protocol] =
+            ["/frontendPort", "/backendPort", "/protocol"].map(|it| text(rule, it));
+        let to = if backend == port { String::new() } else { format!(" to {backend}") };
+        format!("{}:{port}/{protocol}{to}", frontend.map(address).unwrap_or_default())
+    };
+    list(balancer, "/loadBalancingRules").iter().map(rule).collect::<Vec<_>>().join(", ")
+}
+
+/// `Tcp:30080`, `Http:31000/healthz`: how nodes are asked.
+fn probe(probe: &Value) -> String {
+    format!("{}:{}{}", text(probe, "/protocol"), text(probe, "/port"), text(probe, "/requestPath"))
 }
 
 /// `natgateway/natgw`, `loadbalancer/aks/kubernetes`, `virtualmachine/device`: as one would name it to see it.
@@ -137,8 +170,8 @@ mod tests {
         example-org  203.0.113.20  example.org
         ");
         insta::assert_snapshot!(tables(&[Kind::LoadBalancers], true), @"
-        Name        Cluster    Addresses                   NumNodes    AllocatedOutboundPorts    EnableTcpReset    IdleTimeoutInMinutes    OutboundRule     Protocol
-        ----------  ---------  --------------------------  ----------  ------------------------  ----------------  ----------------------  ---------------  ----------
+        Name        Cluster    Addresses                   NumNodes    AllocatedOutboundPorts    EnableTcpReset    IdleTimeoutInMinutes    OutboundRule     Protocol    LoadBalancingRules    Probes
+        ----------  ---------  --------------------------  ----------  ------------------------  ----------------  ----------------------  ---------------  ----------  --------------------  --------
         kubernetes  blue       198.51.100.1, 198.51.100.2  2           8000                      true              30                      aksOutboundRule  All
         kubernetes  flat       198.51.100.3                1           0                         true              30                      aksOutboundRule  All
         ");
@@ -168,7 +201,7 @@ mod tests {
 
         Name         GatewayType    PrivateIps    VirtualNetwork    DefaultSite
         -----------  -------------  ------------  ----------------  -------------
-        vpn-gateway  Vpn            10.224.255.4  vnet              datacenter
+        vpn-gateway  Vpn            10.224.255.4  vnet
 
         Name       PowerState    PrivateIps    Subnet     PublicIps
         ---------  ------------  ------------  ---------  -------------
@@ -192,7 +225,7 @@ mod tests {
 
     #[test]
     fn ways_out_are_described() {
-        let text = |kind, name| describe::render(&objects(kind, Some(name))[0]);
+        let text = |kind, name| describe::render(&objects(kind, Some(name))[0], &[]);
         insta::assert_snapshot!(text(Kind::NatGateways, "natgw"), @"
         Name:                     natgw
         Idle Timeout In Minutes:  10

@@ -79,12 +79,14 @@ pub fn draw(
     let to_the_vm = NextHop::Via { gateway: address, link: vm0.clone(), onlink: true };
     route(blueprint, &place, &cause, TO_THE_VM, everything, to_the_vm.clone());
     drop_without_port(blueprint, &place, &cause);
-    let rule = Rule { priority: 20, input: Some(vnet.name.clone()), from: None, table: TO_THE_VM };
+    let rule =
+        Rule { priority: 20, input: Some(vnet.name.clone()), from: None, mark: None, table: TO_THE_VM };
     blueprint.add(&place, &cause, Object::Rule(rule));
     let platform_address = IpNet::from(IpAddr::V4(platform::ADDRESS));
     let to_the_platform = NextHop::Link(vnet.clone());
     route(blueprint, &place, &cause, TO_THE_PLATFORM, platform_address, to_the_platform);
-    let rule = Rule { priority: 21, input: Some(vm0.name.clone()), from: None, table: TO_THE_PLATFORM };
+    let rule =
+        Rule { priority: 21, input: Some(vm0.name.clone()), from: None, mark: None, table: TO_THE_PLATFORM };
     blueprint.add(&place, &cause, Object::Rule(rule));
 
     overlay::draw(blueprint, topology, &place, &attachment, &vm0, nic);
@@ -99,7 +101,7 @@ pub fn draw(
         let from = Some(IpNet::V4(topology.subnet(index).address_prefix));
         // What their table has no way for must not go by the NIC's: the way out is next, see `way_out`.
         for (priority, table) in [(24, OF_THE_PODS), (25, BEHIND_THE_PODS)] {
-            let rule = Rule { priority, input: Some(vm0.name.clone()), from, table };
+            let rule = Rule { priority, input: Some(vm0.name.clone()), from, mark: None, table };
             blueprint.add(&place, &cause, Object::Rule(rule));
         }
     }

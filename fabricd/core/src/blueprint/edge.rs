@@ -21,6 +21,14 @@ use crate::{
     topology::Topology,
 };
 
+/// The tunnel devices of such a device.
+pub struct Links {
+    /// To the VNet.
+    pub vnet: LinkRef,
+    /// To public addresses.
+    pub wan: LinkRef,
+}
+
 /// Draws the device at `place`, with `rules` as its nft rules: `vnet` leads to the VNet `home`, `wan` to
 /// everything else, and it has `addresses` there.
 pub fn draw(
@@ -31,7 +39,7 @@ pub fn draw(
     (home, addresses): (usize, &[Ipv4Addr]),
     rules: String,
     machine: Machine,
-) {
+) -> Links {
     blueprint.add(place, cause, Object::Namespace);
     sysctls::fabric(blueprint, place, cause, machine);
     blueprint.add(place, cause, virtual_switch::nft(rules));
@@ -46,6 +54,7 @@ pub fn draw(
     for address in addresses {
         own_address(blueprint, place, cause, *address);
     }
+    Links { vnet, wan }
 }
 
 /// An address that the place answers for on all its links.

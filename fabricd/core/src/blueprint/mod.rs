@@ -12,7 +12,7 @@ mod gateway;
 mod internet;
 mod iptables;
 mod kubenet;
-mod load_balancer;
+pub(crate) mod load_balancer;
 mod nat_gateway;
 mod on_premises;
 pub(crate) mod overlay;
@@ -91,9 +91,10 @@ pub fn draw(topology: &Topology, machine: Machine) -> Blueprint {
 /// What the network plugin and Kubernetes' components make on the nodes, and the pods.
 fn draw_nodes(blueprint: &mut Blueprint, topology: &Topology, cluster: &ManagedCluster, machine: Machine) {
     let cause: Arc<str> = Arc::from(format!("managedCluster/{}", cluster.name));
+    let mut rules = iptables::NodeRules::new(topology, cluster);
     for (number, node) in cluster.nodes.iter().enumerate() {
         let place = Place::Node { name: node.name.clone() };
-        blueprint.add(&place, &cause, iptables::node(topology, cluster, node));
+        blueprint.add(&place, &cause, rules.of(number));
         match cluster.network_plugin {
             NetworkPlugin::Kubenet => kubenet::draw(blueprint, cluster, number, machine),
             NetworkPlugin::NodeSubnet | NetworkPlugin::PodSubnet | NetworkPlugin::Overlay => {

@@ -46,7 +46,7 @@ pub fn draw(
     // Nothing leaves the domain by another node.
     route(blueprint, place, &cause, FROM_THE_PODS, Ipv4Net::default(), NextHop::Blackhole);
     for (priority, input, table) in [(22, vm0, TO_THE_PODS), (23, &ovl, FROM_THE_PODS)] {
-        let rule = Rule { priority, input: Some(input.name.clone()), from: None, table };
+        let rule = Rule { priority, input: Some(input.name.clone()), from: None, mark: None, table };
         blueprint.add(place, &cause, Object::Rule(rule));
     }
 }

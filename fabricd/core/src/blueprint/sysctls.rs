@@ -118,6 +118,8 @@ pub fn ubuntu(
         set(blueprint, place, cause, "net/ipv6/conf/default/disable_ipv6", "1");
     }
     if node {
+        // kube-proxy, so that node ports answer at 127.0.0.1 too (aks-facts 3.5).
+        set(blueprint, place, cause, "net/ipv4/conf/all/route_localnet", "1");
         bridge_netfilter(blueprint, place, cause, machine, true);
     }
 }

@@ -93,6 +93,7 @@ pub fn attach(
             priority: 10,
             input: Some(IfName::fixed("lo")),
             from: Some(IpNet::from(IpAddr::V4(physical))),
+            mark: None,
             table: UNDERLAY_TABLE,
         }),
     );

@@ -4,8 +4,9 @@
 //! Sources: aks-facts 2.2 (no router hop), 2.3 (MSS 1410, nothing answers for the gateway, IP-in-IP
 //! and GRE blocked).
 
-use std::{fmt::Write, net::Ipv4Addr, sync::Arc};
+use std::{collections::BTreeSet, fmt::Write, net::Ipv4Addr, sync::Arc};
 
+use super::load_balancer::Frontends;
 use crate::{
     object::{Object, Program, Ruleset},
     place::Place,
@@ -14,9 +15,10 @@ use crate::{
 
 /// The rules of the host under a VM with this NIC. `name` is the VM's, checked before.
 pub fn host(topology: &Topology, vm: &Place, name: &str, nic: &NetworkInterface) -> [Object; 2] {
+    let frontends = Frontends::of(topology, vm);
     let mut forward = String::new();
     if !nic.enable_ip_forwarding {
-        let own = addresses(nic);
+        let own = addresses(nic, frontends.floating());
         let _ = writeln!(
             forward,
             "    iifname \"vm0\" ip saddr != {own} drop comment \"nic:{name} enableIPForwarding=false\"\n    \
@@ -30,7 +32,7 @@ pub fn host(topology: &Topology, vm: &Place, name: &str, nic: &NetworkInterface)
     );
     let mut links = vec!["vm0", "vnet"];
     links.extend(nic.overlay.map(|_| "ovl"));
-    let mut nat = String::new();
+    let mut nat = frontends.chains(nic);
     if let Some(WayOut::PublicAddress(address)) = topology.way_out(vm, nic, nic.subnet) {
         links.push("wan");
         instance_address(&mut forward, &mut nat, nic.private_ip_address, address);
@@ -70,11 +72,12 @@ pub(super) fn forwarded_traffic(forward: &mut String, topology: &Topology, home:
     }
 }
 
-/// All addresses that are the NIC's own, its blocks, and what is behind it in an overlay: one address, or an
-/// nft set of ranges and blocks.
-fn addresses(nic: &NetworkInterface) -> String {
+/// All addresses that are the NIC's own, its blocks, what is behind it in an overlay, and the load balancer's
+/// `frontends`: one address, or an nft set of ranges and blocks.
+fn addresses(nic: &NetworkInterface, frontends: BTreeSet<Ipv4Addr>) -> String {
     let mut own: Vec<Ipv4Addr> = nic.secondary_addresses.clone();
     own.push(nic.private_ip_address);
+    own.extend(frontends);
     own.sort_unstable();
     let mut ranges: Vec<(Ipv4Addr, Ipv4Addr)> = vec![];
     for address in own {
@@ -136,9 +139,11 @@ pub fn site(address: Ipv4Addr) -> Object {
 /// resolvers give up at once, and ignored for the rest.
 pub fn platform(address: Ipv4Addr) -> Object {
     let input = format!(
-        "    iifname \"vnet\" ip daddr {address} meta l4proto {{ tcp, udp }} th dport 53 accept comment \"Azure DNS\"\n"
+        "    iifname \"vnet\" ct state established accept comment \"answers to health probes\"\n    \
+         iifname \"vnet\" ip daddr {address} meta l4proto {{ tcp, udp }} th dport 53 accept comment \"Azure DNS\"\n"
     );
     let mut text = table_head("platform");
+    text.push_str(UNTRACKED_TUNNELS);
     push_input(&mut text, &input);
     text.push_str("}\n");
     nft(text)
@@ -177,6 +182,11 @@ pub(super) const SILENT: &str = "  chain output {\n    type filter hook output p
 /// Empties and defines the table in one transaction.
 pub(super) fn table_head(table: &str) -> String {
     format!("table ip {table}\ndelete table ip {table}\ntable ip {table} {{\n")
+}
+
+/// Takes the table away, if it is there.
+pub(super) fn no_table(table: &str) -> String {
+    format!("table ip {table}\ndelete table ip {table}\n")
 }
 
 pub(super) fn push_input(text: &mut String, input: &str) {

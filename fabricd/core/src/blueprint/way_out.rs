@@ -12,6 +12,7 @@ use ipnet::{IpNet, Ipv4Net};
 use super::{
     Blueprint,
     azure_host::subnet_of_the_pods,
+    load_balancer::{ANSWER, FRONTENDS_PRIORITY, FRONTENDS_TABLE, Frontends},
     physical::PhysicalAddresses,
     underlay::{self, Attachment, RoutingDomain},
 };
@@ -53,6 +54,7 @@ impl Host<'_> {
         (behind_the_pods, to_the_vm): (u32, u32),
     ) {
         let Self { vm, nic, .. } = self;
+        self.answers(blueprint, topology, physical);
         let of_nic = topology.way_out(vm, nic, nic.subnet);
         self.default_route(blueprint, (topology, physical), OF_THE_NIC, of_nic, false);
         if of_nic.is_some() {
@@ -82,11 +84,7 @@ impl Host<'_> {
         way_out: Option<WayOut>,
         blackhole: bool,
     ) {
-        let via = |place: &Place| NextHop::Via {
-            gateway: IpAddr::V4(physical.of(place)),
-            link: self.vnet.clone(),
-            onlink: true,
-        };
+        let via = |place: &Place| self.via(physical, place);
         let next_hop = match way_out {
             Some(WayOut::NatGateway(number)) => {
                 via(&Place::NatGateway { name: topology.nat_gateways[number].name.clone() })
@@ -103,6 +101,37 @@ impl Host<'_> {
         blueprint.add(self.place, &cause(topology, way_out), Object::Route(route));
     }
 
+    /// What the VM answers by a frontend of its load balancer goes back to the load balancer, whatever its way
+    /// out.
+    fn answers(&self, blueprint: &mut Blueprint, topology: &Topology, physical: &PhysicalAddresses) {
+        let Some(cluster) = Frontends::of(topology, self.vm).way_back() else { return };
+        let cause: Arc<str> = Arc::from(format!("loadBalancer/{}/kubernetes", cluster.name));
+        let balancer = Place::LoadBalancer { cluster: cluster.name.clone() };
+        let route = Route {
+            table: FRONTENDS_TABLE,
+            destination: IpNet::V4(Ipv4Net::default()),
+            metric: 0,
+            next_hop: self.via(physical, &balancer),
+            protocol: PROTOCOL_BOOT,
+            source: None,
+        };
+        blueprint.add(self.place, &cause, Object::Route(route));
+        let rule = Rule {
+            priority: FRONTENDS_PRIORITY,
+            input: Some(self.vm0.name.clone()),
+            from: None,
+            mark: Some(ANSWER),
+            table: FRONTENDS_TABLE,
+        };
+        blueprint.add(self.place, &cause, Object::Rule(rule));
+    }
+
+    /// To a device in the VNet, by its physical address.
+    fn via(&self, physical: &PhysicalAddresses, place: &Place) -> NextHop {
+        let gateway = IpAddr::V4(physical.of(place));
+        NextHop::Via { gateway, link: self.vnet.clone(), onlink: true }
+    }
+
     fn rule(
         &self,
         blueprint: &mut Blueprint,
@@ -116,7 +145,7 @@ impl Host<'_> {
         blueprint.add(
             self.place,
             &cause(topology, way_out),
-            Object::Rule(Rule { priority, input, from, table }),
+            Object::Rule(Rule { priority, input, from, mark: None, table }),
         );
     }
 
@@ -127,7 +156,7 @@ impl Host<'_> {
         let answers =
             Neighbour { link: wan.clone(), address: IpAddr::V4(address), kind: NeighbourKind::Proxy };
         blueprint.add(self.place, &cause, Object::Neighbour(answers));
-        let rule = Rule { priority: 26, input: Some(wan.name), from: None, table: to_the_vm };
+        let rule = Rule { priority: 26, input: Some(wan.name), from: None, mark: None, table: to_the_vm };
         blueprint.add(self.place, &cause, Object::Rule(rule));
     }
 }

@@ -35,6 +35,21 @@ pub fn difference(before: &Topology, after: &Topology) -> Vec<Event> {
     shortened(events)
 }
 
+/// What other conditions of the same files mean for Services.
+pub fn endpoints(before: &Topology, after: &Topology) -> Vec<Event> {
+    let clusters = before.managed_clusters.iter().zip(&after.managed_clusters);
+    let services = clusters.flat_map(|(before, after)| before.services.iter().zip(&after.services));
+    let events = services.flat_map(|(before, after)| {
+        let object = Object {
+            kind: Kind::Services,
+            namespace: Some(after.namespace.clone()),
+            name: after.name.clone(),
+        };
+        changed(&object, &facts::service::endpoints(before), &facts::service::endpoints(after))
+    });
+    events.collect()
+}
+
 /// `address 10.0.0.4, subnet vnet/s`; what is off is left out.
 fn list(facts: &[Fact], with_state: bool) -> String {
     let told = facts.iter().filter(|fact| with_state || fact.change != Change::State);
@@ -104,8 +119,8 @@ fn changed(object: &Object, old: &[Fact], new: &[Fact]) -> Vec<Event> {
     events
 }
 
-/// Replaces what is beyond [`SAME_MAX`] of a kind and reason by its number.
-fn shortened(events: Vec<Event>) -> Vec<Event> {
+/// The same, with what is beyond [`SAME_MAX`] of a kind and reason replaced by its number.
+pub fn shortened(events: Vec<Event>) -> Vec<Event> {
     let mut seen: BTreeMap<(Kind, Reason), usize> = BTreeMap::new();
     let mut shown = vec![];
     for event in events {

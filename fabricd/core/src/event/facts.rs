@@ -1,6 +1,7 @@
 //! What can be told about each object of a lab: a list of facts, which are compared one by one.
 
 mod egress;
+pub(super) mod service;
 
 use super::{Object, Reason};
 use crate::{
@@ -205,7 +206,9 @@ fn cluster(topology: &Topology, cluster: &ManagedCluster, all: &mut Vec<Facts>) 
         let replicas = deployment.spec.as_ref().and_then(|spec| spec.replicas).unwrap_or(1);
         let namespace = metadata.namespace.as_deref().unwrap_or("default");
         let name = metadata.name.clone().unwrap_or_default();
-        tell(Kind::Deployments, Some(namespace), name, vec![fact("replicas", replicas)]);
+        let scaling = Change::As(Reason::ScalingReplicaSet);
+        let facts = vec![Fact { change: scaling, ..fact("replicas", replicas) }];
+        tell(Kind::Deployments, Some(namespace), name, facts);
     }
     for pod in &cluster.pods {
         let facts = vec![
@@ -214,5 +217,8 @@ fn cluster(topology: &Topology, cluster: &ManagedCluster, all: &mut Vec<Facts>) 
             fact("hostNetwork", pod.host_network),
         ];
         tell(Kind::Pods, Some(&pod.namespace), pod.name.clone(), facts);
+    }
+    for service in &cluster.services {
+        tell(Kind::Services, Some(&service.namespace), service.name.clone(), service::facts(service));
     }
 }

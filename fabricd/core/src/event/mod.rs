@@ -7,7 +7,7 @@ mod tests;
 
 use std::fmt;
 
-pub use difference::{SAME_MAX, difference};
+pub use difference::{SAME_MAX, difference, endpoints, shortened};
 
 use crate::{inventory::Kind, name::LabName};
 
@@ -65,12 +65,20 @@ pub enum Reason {
     Connected,
     /// The peering lacks its other half, and nothing flows.
     Initiated,
+    /// A Deployment wants another number of pods.
+    ScalingReplicaSet,
+    /// A Service has other endpoints, or others of them are ready.
+    EndpointsChanged,
+    /// The pod may get packets of Services again; the node those of the load balancer.
+    Ready,
+    /// It may not: a probe has failed, or somebody has switched it off.
+    Unhealthy,
 }
 
 impl Reason {
     /// Whether something went wrong.
     pub fn is_warning(self) -> bool {
-        matches!(self, Self::ApplyFailed | Self::DeleteFailed)
+        matches!(self, Self::ApplyFailed | Self::DeleteFailed | Self::Unhealthy)
     }
 }
 

@@ -182,6 +182,48 @@ fn thousands_of_one_kind_are_told_by_their_number() {
     assert!(events.iter().any(|event| event.message == "replicas 0 → 1000"));
 }
 
+#[test]
+fn services_and_their_endpoints_are_told() {
+    let lab = |replicas: u32, services: &str| {
+        format!(
+            "{}---\napiVersion: apps/v1\nkind: Deployment\nmetadata: {{name: web}}\nspec:\n  replicas: {replicas}\n  \
+             selector: {{matchLabels: {{app: web}}}}\n  template:\n    metadata: {{labels: {{app: web}}}}\n    \
+             spec: {{containers: [{{name: a, image: a}}]}}\n{services}",
+            kubenet("count: 1", &[])
+        )
+    };
+    let service = |spec: &str| {
+        format!(
+            "---\napiVersion: v1\nkind: Service\nmetadata: {{name: web}}\nspec: {{clusterIP: 10.0.9.9, {spec}}}\n"
+        )
+    };
+    let plain = lab(2, &service("selector: {app: web}, ports: [{port: 80}]"));
+    let published = lab(
+        2,
+        &service("type: NodePort, selector: {app: web}, ports: [{port: 80, nodePort: 30080}, {name: dns, port: 53, protocol: UDP, nodePort: 30053}]")
+            .replace("{port: 80,", "{name: http, port: 80,"),
+    );
+    insta::assert_snapshot!(told(&lab(2, ""), &plain), @"service/default/web Added: type ClusterIP, clusterIP 10.0.9.9, ports 80/TCP, endpoints 2 ready of 2");
+    insta::assert_snapshot!(told(&plain, &published), @"service/default/web Changed: type ClusterIP → NodePort, ports 80/TCP → 80:30080/TCP, 53:30053/UDP");
+    insta::assert_snapshot!(told(&plain, &lab(2, "")), @"service/default/web Removed: type ClusterIP, clusterIP 10.0.9.9, ports 80/TCP, endpoints 2 ready of 2");
+    let scaled = told(&plain, &plain.replace("replicas: 2", "replicas: 3"));
+    assert!(scaled.contains("deployment/default/web ScalingReplicaSet: replicas 2 → 3\n"), "{scaled}");
+    assert!(
+        scaled.contains("service/default/web EndpointsChanged: endpoints 2 ready of 2 → 3 ready of 3\n"),
+        "{scaled}"
+    );
+
+    let before = topology(&plain);
+    let mut conditions = before.conditions.clone();
+    conditions.switched_off.insert(format!("aks/default/{}", before.managed_clusters[0].pods[0].name));
+    let after = before.with_conditions(conditions);
+    let reasons = |events: Vec<Event>| events.iter().map(|event| event.reason).collect::<Vec<_>>();
+    assert_eq!(reasons(difference(&before, &after)), [Reason::EndpointsChanged]);
+    assert_eq!(endpoints(&before, &after), difference(&before, &after));
+    assert_eq!(endpoints(&before, &after)[0].message, "endpoints 2 ready of 2 → 1 ready of 2");
+    assert_eq!(endpoints(&after, &after), []);
+}
+
 fn ways_out(profile: &str, subnet: &str, rest: &str) -> String {
     format!(
         "{HEAD}virtualNetworks: [{{name: vnet, addressPrefixes: [10.1.0.0/16], subnets: [\

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     place::Place,
-    topology::{AzureFirewall, Departure, SubnetIndex, Topology, VirtualMachine, WayOut},
+    topology::{AzureFirewall, Departure, ManagedCluster, SubnetIndex, Topology, VirtualMachine, WayOut},
 };
 
 /// Most servers, addresses of one device, devices of a VNet, and VMs with an address of their own that are shown.
@@ -105,16 +105,20 @@ fn translators(
 ) -> Vec<(Figure, Vec<SubnetIndex>)> {
     let mut found = vec![];
     for (number, cluster) in topology.managed_clusters.iter().enumerate() {
-        let Some(balancer) = &cluster.outbound.load_balancer else { continue };
+        let published = published(cluster);
+        let outbound = cluster.outbound.load_balancer.as_ref();
         let Some(first) = cluster.agent_pools.first() else { continue };
-        if first.subnet.virtual_network != network {
+        if first.subnet.virtual_network != network || outbound.is_none() && published.is_empty() {
             continue;
         }
         let note = format!("load balancer of {}", cluster.name);
         let mut figure = numbers.figure(FigureKind::Device, "kubernetes", note);
-        let all: Vec<Ipv4Addr> = balancer.frontends.iter().map(|it| it.address).collect();
-        figure.details = addresses(&all);
-        figure.details.push(format!("{} SNAT ports a node", balancer.ports));
+        if let Some(balancer) = outbound {
+            let all: Vec<Ipv4Addr> = balancer.frontends.iter().map(|it| it.address).collect();
+            figure.details = addresses(&all);
+            figure.details.push(format!("{} SNAT ports a node", balancer.ports));
+        }
+        figure.details.extend(published);
         found.push((figure, departures.by(network, WayOut::LoadBalancer(number))));
     }
     for (number, gateway) in topology.nat_gateways.iter().enumerate() {
@@ -127,6 +131,15 @@ fn translators(
         found.push((figure, departures.by(network, WayOut::NatGateway(number))));
     }
     found
+}
+
+/// `198.51.100.2 for web`: the public frontends of a cluster's Services.
+fn published(cluster: &ManagedCluster) -> Vec<String> {
+    let services = cluster.services.iter().filter_map(|service| {
+        let frontend = service.frontend.as_ref().filter(|frontend| frontend.subnet.is_none())?;
+        Some(format!("{} for {}", frontend.address.address, service.name))
+    });
+    shortened(services.collect())
 }
 
 /// The public addresses of firewalls, which stand in subnets themselves.
@@ -176,10 +189,13 @@ fn own_addresses(
 }
 
 fn addresses(all: &[Ipv4Addr]) -> Vec<String> {
-    let fit = if all.len() <= ADDRESSES { all.len() } else { ADDRESSES - 1 };
-    let mut lines: Vec<String> = all[..fit].iter().map(ToString::to_string).collect();
-    if fit < all.len() {
-        lines.push(format!("+ {} more", all.len() - fit));
+    shortened(all.iter().map(ToString::to_string).collect())
+}
+
+fn shortened(mut lines: Vec<String>) -> Vec<String> {
+    if lines.len() > ADDRESSES {
+        let hidden = lines.split_off(ADDRESSES - 1).len();
+        lines.push(format!("+ {hidden} more"));
     }
     lines
 }

@@ -1,18 +1,16 @@
-//! Ways out, in the shape of `az network … show`, and the servers that they lead to.
+//! Public addresses and ways out, in the shape of `az network … show`, and the servers that they lead to.
+
+use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
 use super::{
     Kind, Resource,
     azure::{azure, cluster_id, reference, subnet_indexes},
+    load_balancer::{PUBLIC, frontend_name, part_id},
     resource_id::{network_id, public_address_id, resource_id, subnet_id},
 };
-use crate::topology::{LoadBalancer, ManagedCluster, PublicAddress, Topology};
-
-/// What AKS calls each cluster's load balancer, its outbound rule, and the pool of that.
-const LOAD_BALANCER: &str = "kubernetes";
-const OUTBOUND_RULE: &str = "aksOutboundRule";
-const OUTBOUND_POOL: &str = "aksOutboundBackendPool";
+use crate::topology::{PublicAddress, Service, Topology};
 
 /// `az network public-ip show`, also of those that nothing has.
 pub(super) fn public_ip_addresses(topology: &Topology) -> Vec<Resource> {
@@ -21,7 +19,7 @@ pub(super) fn public_ip_addresses(topology: &Topology) -> Vec<Resource> {
         let Some(balancer) = &cluster.outbound.load_balancer else { continue };
         for public in &balancer.frontends {
             let mut object = public_ip_address(topology, public);
-            let part = part_id(topology, cluster, "frontendIPConfigurations", &public.name);
+            let part = part_id(topology, cluster, PUBLIC, "frontendIPConfigurations", &public.name);
             object["ipConfiguration"] = reference(part);
             if balancer.managed_addresses {
                 object["managedBy"] = cluster_id(topology, &cluster.name).into();
@@ -29,6 +27,7 @@ pub(super) fn public_ip_addresses(topology: &Topology) -> Vec<Resource> {
             all.push(azure(&public.name, object));
         }
     }
+    all.extend(of_services(topology));
     for gateway in &topology.nat_gateways {
         for public in &gateway.public_addresses {
             let mut object = public_ip_address(topology, public);
@@ -56,6 +55,30 @@ pub(super) fn public_ip_addresses(topology: &Topology) -> Vec<Resource> {
     }
     let idle = topology.unassociated_addresses.iter();
     all.extend(idle.map(|public| azure(&public.name, public_ip_address(topology, public))));
+    all
+}
+
+/// Those of Services, which are tagged with their names; several may share one.
+fn of_services(topology: &Topology) -> Vec<Resource> {
+    let mut all = vec![];
+    for cluster in &topology.managed_clusters {
+        let mut owners: BTreeMap<&str, (&PublicAddress, Vec<&Service>)> = BTreeMap::new();
+        for service in &cluster.services {
+            let Some(frontend) = service.frontend.as_ref().filter(|it| it.subnet.is_none()) else { continue };
+            let public = &frontend.address;
+            owners.entry(&public.name).or_insert((public, vec![])).1.push(service);
+        }
+        for (public, services) in owners.into_values() {
+            let mut object = public_ip_address(topology, public);
+            let part = frontend_name(services[0]);
+            let part = part_id(topology, cluster, PUBLIC, "frontendIPConfigurations", &part);
+            object["ipConfiguration"] = reference(part);
+            let names: Vec<String> = services.iter().map(|service| service.namespaced_name()).collect();
+            // The cloud provider's tag.
+            object["tags"] = json!({ "k8s-azure-service": names.join(",") });
+            all.push(azure(&public.name, object));
+        }
+    }
     all
 }
 
@@ -99,65 +122,6 @@ fn with_addresses(topology: &Topology, addresses: &[PublicAddress]) -> Vec<Value
         json!({ "id": id, "ipAddress": public.address, "name": public.name })
     };
     addresses.iter().map(one).collect()
-}
-
-/// `az network lb show`. Each cluster's is called `kubernetes`, in a resource group of its own; here it is found
-/// by the cluster's name.
-pub(super) fn load_balancers(topology: &Topology) -> Vec<Resource> {
-    let balancers = topology.managed_clusters.iter().filter_map(|cluster| {
-        let balancer = cluster.outbound.load_balancer.as_ref()?;
-        let name = format!("{}/{LOAD_BALANCER}", cluster.name);
-        Some(azure(&name, load_balancer(topology, cluster, balancer)))
-    });
-    balancers.collect()
-}
-
-fn load_balancer(topology: &Topology, cluster: &ManagedCluster, balancer: &LoadBalancer) -> Value {
-    let part = |kind: &str, name: &str| part_id(topology, cluster, kind, name);
-    let frontend = |public: &PublicAddress| {
-        let id = part("frontendIPConfigurations", &public.name);
-        let address = public_address_id(topology, &public.name);
-        json!({
-            "id": id,
-            "name": public.name,
-            "publicIPAddress": { "id": address, "ipAddress": public.address },
-        })
-    };
-    let members = cluster.nodes.iter();
-    let members = members.map(|node| json!({ "ipAddress": node.nic.private_ip_address, "name": node.name }));
-    let frontends = balancer.frontends.iter();
-    let frontends = frontends.map(|public| reference(part("frontendIPConfigurations", &public.name)));
-    json!({
-        "backendAddressPools": [{
-            "id": part("backendAddressPools", OUTBOUND_POOL),
-            "loadBalancerBackendAddresses": members.collect::<Vec<_>>(),
-            "name": OUTBOUND_POOL,
-        }],
-        "frontendIPConfigurations": balancer.frontends.iter().map(frontend).collect::<Vec<_>>(),
-        "id": load_balancer_id(topology, cluster),
-        "name": LOAD_BALANCER,
-        "outboundRules": [{
-            "allocatedOutboundPorts": balancer.allocated_outbound_ports,
-            "backendAddressPool": reference(part("backendAddressPools", OUTBOUND_POOL)),
-            "enableTcpReset": true,
-            "frontendIPConfigurations": frontends.collect::<Vec<_>>(),
-            "id": part("outboundRules", OUTBOUND_RULE),
-            "idleTimeoutInMinutes": balancer.idle_timeout_minutes,
-            "name": OUTBOUND_RULE,
-            "protocol": "All",
-        }],
-        "sku": { "name": "Standard" },
-        "type": Kind::LoadBalancers.type_name(),
-    })
-}
-
-/// As if the load balancer were a part of its cluster, in the place of the node resource group.
-fn load_balancer_id(topology: &Topology, cluster: &ManagedCluster) -> String {
-    format!("{}/loadBalancers/{LOAD_BALANCER}", cluster_id(topology, &cluster.name))
-}
-
-fn part_id(topology: &Topology, cluster: &ManagedCluster, kind: &str, name: &str) -> String {
-    format!("{}/{kind}/{name}", load_balancer_id(topology, cluster))
 }
 
 /// Servers on the internet, in the lab file's words: Azure does not know them.

@@ -45,8 +45,14 @@ pub enum Kind {
     Namespaces,
     /// Deployments.
     Deployments,
+    /// ReplicaSets, which Deployments make.
+    ReplicaSets,
     /// Pods.
     Pods,
+    /// Services.
+    Services,
+    /// EndpointSlices, which Services with a selector have.
+    EndpointSlices,
     /// What was broken on purpose.
     Faults,
     /// The kinds that stand for themselves, see [`Kind::in_all`].
@@ -64,7 +70,7 @@ struct Names {
     type_name: &'static str,
 }
 
-const NAMES: [Names; 23] = [
+const NAMES: [Names; 26] = [
     names(Kind::Labs, "lab", "labs", &[], "Lab"),
     names(
         Kind::VirtualNetworks,
@@ -145,7 +151,10 @@ const NAMES: [Names; 23] = [
     names(Kind::Nodes, "node", "nodes", &["no"], "Node"),
     names(Kind::Namespaces, "namespace", "namespaces", &["ns"], "Namespace"),
     names(Kind::Deployments, "deployment", "deployments", &["deploy"], "Deployment"),
+    names(Kind::ReplicaSets, "replicaset", "replicasets", &["rs"], "ReplicaSet"),
     names(Kind::Pods, "pod", "pods", &["po"], "Pod"),
+    names(Kind::Services, "service", "services", &["svc"], "Service"),
+    names(Kind::EndpointSlices, "endpointslice", "endpointslices", &[], "EndpointSlice"),
     names(Kind::Faults, "fault", "faults", &[], "Fault"),
     names(Kind::All, "all", "all", &[], ""),
 ];
@@ -178,6 +187,7 @@ impl Kind {
                     | Self::Machines
                     | Self::AgentPools
                     | Self::Namespaces
+                    | Self::EndpointSlices
                     | Self::All
             )
         };
@@ -214,15 +224,15 @@ impl Kind {
 
     /// Whether its objects are shown as kubectl shows them.
     pub fn is_kubernetes(self) -> bool {
-        matches!(
-            self,
-            Self::Labs | Self::Nodes | Self::Namespaces | Self::Deployments | Self::Pods | Self::Faults
-        )
+        matches!(self, Self::Labs | Self::Nodes | Self::Namespaces | Self::Faults) || self.is_namespaced()
     }
 
     /// Whether its objects are in Kubernetes namespaces.
     pub fn is_namespaced(self) -> bool {
-        matches!(self, Self::Deployments | Self::Pods)
+        matches!(
+            self,
+            Self::Deployments | Self::ReplicaSets | Self::Pods | Self::Services | Self::EndpointSlices
+        )
     }
 
     fn names(self) -> &'static Names {
@@ -291,7 +301,7 @@ mod tests {
     fn a_misspelt_kind_gets_a_hint() {
         let error = |word: &str| word.parse::<Kind>().unwrap_err().to_string();
         assert_eq!(error("podz"), "there is no kind `podz`; did you mean `pod`?");
-        assert_eq!(error("services"), "there is no kind `services`");
+        assert_eq!(error("ingresses"), "there is no kind `ingresses`");
         assert_eq!(error(""), "there is no kind ``");
     }
 }

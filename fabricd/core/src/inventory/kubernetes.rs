@@ -1,14 +1,8 @@
-//! Kubernetes objects, in the shape of `kubectl get -o json`.
+//! Kubernetes' nodes and namespaces, in the shape of `kubectl get -o json`, and what its objects have alike.
 
 use std::collections::BTreeMap;
 
-use k8s_openapi::{
-    api::{
-        apps::v1::DeploymentStatus,
-        core::v1::{HostIP, PodCondition, PodIP, PodStatus},
-    },
-    apimachinery::pkg::apis::meta::v1::ObjectMeta,
-};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use serde_json::{Value, json};
 
 use super::{Kind, Resource};
@@ -16,11 +10,11 @@ use crate::{
     fault::Faults,
     place::Place,
     snat::{Allocation, allocations},
-    topology::{Departure, ManagedCluster, Node, Pod, Topology, WayOut},
+    topology::{Departure, ManagedCluster, Node, Topology, WayOut},
 };
 
 /// Which of several clusters an object is of; the lab file's word for it too.
-const CLUSTER: &str = "fabricd/cluster";
+pub(super) const CLUSTER: &str = "fabricd/cluster";
 
 /// How what begins on a node leaves for the internet, and as whom.
 const OUTBOUND: &str = "fabricd/outbound";
@@ -153,7 +147,7 @@ fn outbound(
 }
 
 /// Whether the API server hears of the node's kubelet.
-fn is_heard_of(faults: &Faults, node: &Node) -> bool {
+pub(super) fn is_heard_of(faults: &Faults, node: &Node) -> bool {
     !faults.cut_off(&Place::Node { name: node.name.clone() })
 }
 
@@ -188,92 +182,13 @@ pub(super) fn namespaces(topology: &Topology) -> Vec<Resource> {
     namespaces.collect()
 }
 
-pub(super) fn deployments(topology: &Topology, faults: &Faults) -> Vec<Resource> {
-    let deployments = topology.managed_clusters.iter().flat_map(|cluster| {
-        cluster.deployments.iter().map(move |written| {
-            let mut deployment = written.clone();
-            let namespace = deployment.metadata.namespace.get_or_insert_with(|| "default".to_owned()).clone();
-            let name = deployment.metadata.name.clone().unwrap_or_default();
-            mark_cluster(topology, cluster, &mut deployment.metadata);
-            let replicas = deployment.spec.as_ref().map_or(1, |spec| spec.replicas.unwrap_or(1));
-            if let Some(spec) = &mut deployment.spec {
-                spec.replicas = Some(replicas);
-            }
-            let lost = i32::try_from(lost_pods(cluster, faults, &namespace, &name)).unwrap_or(i32::MAX);
-            let ready = replicas.saturating_sub(lost);
-            deployment.status = Some(DeploymentStatus {
-                available_replicas: Some(ready),
-                ready_replicas: Some(ready),
-                replicas: Some(replicas),
-                unavailable_replicas: (lost > 0).then_some(lost),
-                updated_replicas: Some(replicas),
-                ..DeploymentStatus::default()
-            });
-            Resource { namespace: Some(namespace), name, object: to_json(&deployment) }
-        })
-    });
-    deployments.collect()
-}
-
-/// Pods of the Deployment on nodes that are not heard of. Its ReplicaSet is named after it and the hash of
-/// its template, which has no `-`.
-fn lost_pods(cluster: &ManagedCluster, faults: &Faults, namespace: &str, deployment: &str) -> usize {
-    let of_it = |pod: &&Pod| {
-        let owners = pod.manifest.metadata.owner_references.iter().flatten();
-        let mut replica_sets = owners.filter(|owner| owner.kind == "ReplicaSet");
-        let own = |name: &str| name.rsplit_once('-').is_some_and(|(name, _)| name == deployment);
-        pod.namespace == namespace && replica_sets.any(|owner| own(&owner.name))
-    };
-    let lost = |pod: &&Pod| !is_heard_of(faults, &cluster.nodes[pod.node]);
-    if faults.is_empty() { 0 } else { cluster.pods.iter().filter(of_it).filter(lost).count() }
-}
-
-pub(super) fn pods(topology: &Topology, faults: &Faults) -> Vec<Resource> {
-    let pods = topology.managed_clusters.iter().flat_map(|cluster| {
-        cluster.pods.iter().map(move |pod| {
-            let object = pod_object(topology, faults, cluster, pod);
-            Resource { namespace: Some(pod.namespace.clone()), name: pod.name.clone(), object }
-        })
-    });
-    pods.collect()
-}
-
-/// After a node failure only `Ready` becomes false, by the node lifecycle controller: containers are as the
-/// kubelet said last, so `kubectl get pods` shows `1/1 Running` until the pod is evicted after 5 minutes.
-fn pod_object(topology: &Topology, faults: &Faults, cluster: &ManagedCluster, pod: &Pod) -> Value {
-    let node = &cluster.nodes[pod.node];
-    let mut manifest = pod.manifest.as_ref().clone();
-    manifest.metadata.name = Some(pod.name.clone());
-    manifest.metadata.namespace = Some(pod.namespace.clone());
-    mark_cluster(topology, cluster, &mut manifest.metadata);
-    manifest.spec.get_or_insert_default().node_name = Some(node.name.clone());
-    let host_ip = node.nic.private_ip_address.to_string();
-    let pod_ip = pod.address.map(|address| address.to_string());
-    let ready = is_heard_of(faults, node);
-    let condition = |name: &str| PodCondition {
-        status: if name == "Ready" && !ready { "False" } else { "True" }.to_owned(),
-        type_: name.to_owned(),
-        ..PodCondition::default()
-    };
-    manifest.status = Some(PodStatus {
-        conditions: Some(["Initialized", "Ready", "ContainersReady", "PodScheduled"].map(condition).to_vec()),
-        host_ip: Some(host_ip.clone()),
-        host_ips: Some(vec![HostIP { ip: host_ip }]),
-        phase: Some("Running".to_owned()),
-        pod_ip: pod_ip.clone(),
-        pod_ips: pod_ip.map(|ip| vec![PodIP { ip }]),
-        ..PodStatus::default()
-    });
-    to_json(&manifest)
-}
-
 /// Says which cluster an object is of, if there are several.
-fn mark_cluster(topology: &Topology, cluster: &ManagedCluster, metadata: &mut ObjectMeta) {
+pub(super) fn mark_cluster(topology: &Topology, cluster: &ManagedCluster, metadata: &mut ObjectMeta) {
     if topology.managed_clusters.len() > 1 {
         metadata.annotations.get_or_insert_default().insert(CLUSTER.to_owned(), cluster.name.clone());
     }
 }
 
-fn to_json(object: &impl serde::Serialize) -> Value {
+pub(super) fn to_json(object: &impl serde::Serialize) -> Value {
     serde_json::to_value(object).expect("a Kubernetes object has text keys only, so it is JSON")
 }

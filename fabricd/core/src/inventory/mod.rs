@@ -11,7 +11,10 @@ mod egress;
 mod fault;
 mod kind;
 mod kubernetes;
+mod load_balancer;
 pub(crate) mod resource_id;
+mod service;
+mod workload;
 
 use serde_json::Value;
 
@@ -69,7 +72,7 @@ fn all_of(topology: &Topology, faults: &Faults, kind: Kind) -> Vec<Resource> {
         Kind::Routes => azure::routes(topology),
         Kind::PublicIpAddresses => egress::public_ip_addresses(topology),
         Kind::NatGateways => egress::nat_gateways(topology),
-        Kind::LoadBalancers => egress::load_balancers(topology),
+        Kind::LoadBalancers => load_balancer::load_balancers(topology),
         Kind::VirtualNetworkGateways => azure::virtual_network_gateways(topology),
         Kind::AzureFirewalls => azure_firewall::azure_firewalls(topology),
         Kind::VirtualMachines => azure::virtual_machines(topology, faults),
@@ -80,8 +83,11 @@ fn all_of(topology: &Topology, faults: &Faults, kind: Kind) -> Vec<Resource> {
         Kind::AgentPools => cluster::agent_pools(topology),
         Kind::Nodes => kubernetes::nodes(topology, faults),
         Kind::Namespaces => kubernetes::namespaces(topology),
-        Kind::Deployments => kubernetes::deployments(topology, faults),
-        Kind::Pods => kubernetes::pods(topology, faults),
+        Kind::Deployments => workload::deployments(topology, faults),
+        Kind::ReplicaSets => workload::replica_sets(topology, faults),
+        Kind::Pods => workload::pods(topology, faults),
+        Kind::Services => service::services(topology),
+        Kind::EndpointSlices => service::endpoint_slices(topology),
         Kind::Faults => fault::faults(faults),
         Kind::All => Kind::in_all().flat_map(|kind| list(topology, faults, kind, None, None)).collect(),
     }

@@ -6,6 +6,9 @@ use std::net::SocketAddr;
 
 use serde_json::{Map, Value};
 
+use super::{Listener, Protocol, workload::PodServer};
+use crate::topology::Topology;
+
 /// Most bytes of a UDP datagram over IPv4: 65,535 without the headers of IP and UDP.
 pub const DATAGRAM_MAX: usize = 65_507;
 
@@ -24,9 +27,88 @@ pub struct Seen<'a> {
     pub host: Option<&'a str>,
     /// The name that the client has asked for in TLS (Server Name Indication), if it has.
     pub tls_server_name: Option<&'a str>,
+    /// All headers, their names in lower case, in the order in which they came. Only pods tell them.
+    pub headers: &'a [(String, String)],
+}
+
+/// A whole answer by HTTP.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Answer {
+    /// Such as 200.
+    pub status: u16,
+    /// What the body is.
+    pub content_type: &'static str,
+    /// The body.
+    pub body: String,
+}
+
+impl Answer {
+    /// Text.
+    pub fn text(status: u16, body: String) -> Self {
+        Self { status, content_type: "text/plain; charset=utf-8", body }
+    }
+
+    /// JSON.
+    pub fn json(status: u16, body: String) -> Self {
+        Self { status, content_type: "application/json", body }
+    }
+}
+
+/// What `listener` answers to a request that it has `seen` for the path and query `target`, while the lab is
+/// `live`; `accept` has the values of the headers of that name.
+pub fn answer<'a>(
+    listener: &Listener,
+    live: Option<&Topology>,
+    seen: &Seen<'_>,
+    target: &str,
+    accept: impl IntoIterator<Item = &'a str>,
+) -> Answer {
+    let json = accept.into_iter().any(wants_json);
+    let (path, query) = target.split_once('?').unwrap_or((target, ""));
+    match (&listener.protocol, live) {
+        (Protocol::Health(server), Some(live)) => server.answer(live, &listener.name, path),
+        (Protocol::Health(_), None) => Answer::text(503, String::new()),
+        (Protocol::Pod(server), live) => server.answer(live, seen, (path, query), json),
+        _ => seen.answer(None, json),
+    }
 }
 
 impl Seen<'_> {
+    /// The common form, of the pod `server` if it is one.
+    pub(super) fn answer(&self, server: Option<&PodServer>, json: bool) -> Answer {
+        match (server, json) {
+            (None, true) => Answer::json(200, self.json()),
+            (None, false) => Answer::text(200, self.text()),
+            (Some(server), true) => Answer::json(200, self.json_of_pod(server)),
+            (Some(server), false) => Answer::text(200, self.text_of_pod(server)),
+        }
+    }
+
+    fn text_of_pod(&self, server: &PodServer) -> String {
+        let PodServer { pod, namespace, node, .. } = server;
+        let headers = self.headers.iter().map(|(name, value)| format!("header: {name}: {value}\n"));
+        let headers: String = headers.collect();
+        format!("pod: {pod}\nnamespace: {namespace}\nnode: {node}\n{}{headers}", self.text())
+    }
+
+    fn json_of_pod(&self, server: &PodServer) -> String {
+        let PodServer { pod, namespace, node, .. } = server;
+        let own = [("pod", pod), ("namespace", namespace), ("node", node)];
+        let own = own.map(|(name, value)| (name.to_owned(), Value::String(value.clone())));
+        let facts = self.facts().map(|(name, value)| (name.to_owned(), Value::String(value)));
+        let mut all: Map<String, Value> = own.into_iter().chain(facts).collect();
+        let mut headers = Map::new();
+        for (name, value) in self.headers {
+            match headers.get_mut(name) {
+                // As RFC 9110 joins the values of headers that come several times.
+                Some(Value::String(before)) => *before = format!("{before}, {value}"),
+                _ => drop(headers.insert(name.clone(), Value::String(value.clone()))),
+            }
+        }
+        all.insert("headers".to_owned(), Value::Object(headers));
+        format!("{}\n", Value::Object(all))
+    }
+
     fn facts(&self) -> impl Iterator<Item = (&'static str, String)> {
         [
             Some(("server", format!("{} {}", self.name, self.server))),
@@ -88,6 +170,7 @@ mod tests {
             request: "GET /\"quoted\" HTTP/1.1",
             host: Some("example.com"),
             tls_server_name: None,
+            headers: &[],
         }
     }
 

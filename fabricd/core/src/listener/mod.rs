@@ -4,6 +4,10 @@
 //! sockets those are follows from the topology and is decided here; what they say is in [`answer`].
 
 pub mod answer;
+pub mod health_server;
+pub mod image;
+mod pod_answer;
+pub mod workload;
 
 use std::{
     collections::BTreeSet,
@@ -12,6 +16,7 @@ use std::{
     sync::Arc,
 };
 
+use self::{health_server::HealthServer, image::Speech, workload::PodServer};
 use crate::{
     firewall::{ApplicationRule, Collection, LOG_GROUP, PROXY_PORT},
     place::Place,
@@ -50,12 +55,20 @@ pub enum Protocol {
     ApplicationRules(Arc<Vec<Collection<ApplicationRule>>>),
     /// What a firewall's rules log. The port is the group of the kernel's log.
     FlowLog,
+    /// A container of a pod, by HTTP, HTTPS or UDP.
+    Pod(Arc<PodServer>),
+    /// A health server of kube-proxy, by HTTP.
+    Health(HealthServer),
 }
 
 impl Protocol {
     /// Whether it is over UDP.
     pub fn is_datagram(&self) -> bool {
-        *self == Self::UdpEcho
+        match self {
+            Self::UdpEcho => true,
+            Self::Pod(server) => server.speech == Speech::Udp,
+            _ => false,
+        }
     }
 }
 
@@ -63,7 +76,7 @@ impl fmt::Display for Listener {
     /// `machine/server: TCP 10.1.2.3:80`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let transport = match self.protocol {
-            Protocol::UdpEcho => "UDP",
+            ref protocol if protocol.is_datagram() => "UDP",
             Protocol::FlowLog => return write!(f, "{}: log group {}", self.place, self.port),
             _ => "TCP",
         };
@@ -81,7 +94,8 @@ impl fmt::Display for Listener {
 const ECHO: u16 = 7;
 
 /// Every port that somebody of the lab answers on: servers on the internet 80 and 443, machines on premises 80,
-/// and both 7 for TCP and UDP. Firewalls have their application rules, and a log.
+/// and both 7 for TCP and UDP. Firewalls have their application rules, and a log. Pods answer for their
+/// containers, nodes for kube-proxy.
 pub fn listeners(topology: &Topology) -> BTreeSet<Listener> {
     let machines = topology.on_premises.iter().flat_map(|site| &site.machines).flat_map(|machine| {
         let place = Place::Machine { name: machine.name.clone() };
@@ -92,7 +106,11 @@ pub fn listeners(topology: &Topology) -> BTreeSet<Listener> {
         let web = [(80, Protocol::Http), (443, Protocol::Https)];
         of_server(&place, server.address, &server.name, &server.fqdns, &web)
     });
-    machines.chain(servers).chain(topology.azure_firewalls.iter().flat_map(of_firewall)).collect()
+    let firewalls = topology.azure_firewalls.iter().flat_map(of_firewall);
+    let clusters = topology.managed_clusters.iter();
+    let clusters =
+        clusters.flat_map(|cluster| health_server::of_cluster(cluster).chain(workload::of_cluster(cluster)));
+    machines.chain(servers).chain(firewalls).chain(clusters).collect()
 }
 
 fn of_firewall(firewall: &AzureFirewall) -> [Listener; 2] {
@@ -136,7 +154,7 @@ mod tests {
     use crate::spec::{self, Source};
 
     #[test]
-    fn servers_and_machines_on_premises_answer_and_nobody_else() {
+    fn servers_machines_and_nodes_answer() {
         let text = include_str!("../../../../labs/kubenet/lab.yaml").to_owned();
         let topology = spec::load(&[Source { name: "lab.yaml".into(), text }]).expect("the lab");
         let line = |listener: &Listener| {
@@ -157,6 +175,8 @@ mod tests {
                 "machine/server: TCP 10.1.2.3:7 TcpEcho",
                 "machine/server: UDP 10.1.2.3:7 UdpEcho",
                 "machine/server: TCP 10.1.2.3:80 Http",
+                "node/aks-nodepool1-11743156-vmss000000: TCP *:10256 Health(Node)",
+                "node/aks-pool2-13111960-vmss000000: TCP *:10256 Health(Node)",
             ]
         );
     }

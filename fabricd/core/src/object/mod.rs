@@ -5,6 +5,7 @@
 //! it out needs no look-up and no choice.
 
 mod address;
+mod changed_tables;
 mod connected_route;
 mod link;
 mod mac;
@@ -20,6 +21,7 @@ use std::fmt;
 use ipnet::IpNet;
 
 pub use address::Address;
+pub use changed_tables::changed_tables;
 pub use connected_route::NoConnectedRoute;
 pub use link::{Bridge, LinkRef, Port, Up, Veth, VethPeer, Vxlan};
 pub use mac::Mac;
@@ -27,7 +29,7 @@ pub use neighbour::{Neighbour, NeighbourKind};
 pub use qdisc::{NETEM_LIMIT, Netem};
 pub use route::{MAIN_TABLE, NextHop, PROTOCOL_BGP, PROTOCOL_BOOT, PROTOCOL_DHCP, PROTOCOL_STATIC, Route};
 pub use rule::Rule;
-pub use ruleset::{Program, Ruleset};
+pub use ruleset::{Program, Ruleset, difference};
 pub use sysctl::Sysctl;
 
 use crate::name::IfName;

@@ -15,6 +15,8 @@ pub struct Rule {
     pub input: Option<IfName>,
     /// The packet's source.
     pub from: Option<IpNet>,
+    /// The mark that packet filter rules have given the packet, all 32 bits of it; not 0.
+    pub mark: Option<u32>,
     /// The table to look up.
     pub table: u32,
 }
@@ -25,6 +27,9 @@ impl fmt::Display for Rule {
         match self.from {
             Some(from) => write!(f, "{from}")?,
             None => f.write_str("all")?,
+        }
+        if let Some(mark) = self.mark {
+            write!(f, " fwmark {mark:#x}")?;
         }
         if let Some(input) = &self.input {
             write!(f, " iif {input}")?;

@@ -3,6 +3,7 @@
 //! Which there are follows from the topology; starting them, keeping them alive and what they print is the
 //! daemon's.
 
+pub mod container;
 mod tinyproxy;
 
 use crate::{fault::Faults, place::Place, topology::Topology};
@@ -22,10 +23,32 @@ pub struct Program {
     pub port: Option<u16>,
     /// The Debian package that has it, if a lab cannot be made without it.
     pub package: Option<String>,
+    /// Its variables, if they are others than those of its place.
+    pub environment: Option<Vec<(String, String)>>,
+    /// What happens when it ends.
+    pub restart: Restart,
+    /// The pod that it is a container of, as `CLUSTER/NAMESPACE/NAME`: that is ready only while this runs.
+    pub pod: Option<String>,
 }
+
+/// What happens when a program ends (`restartPolicy`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Restart {
+    /// It is started again.
+    #[default]
+    Always,
+    /// It is started again unless its exit code is 0.
+    OnFailure,
+    /// Nothing.
+    Never,
+}
+
+/// Most programs that the containers of a lab run: each is three processes.
+pub const CONTAINER_PROGRAMS_MAX: usize = 250;
 
 /// All programs of a lab with these faults, in the order of the file: a VM that is stopped runs none.
 pub fn programs(topology: &Topology, faults: &Faults) -> Vec<Program> {
     let proxies = topology.virtual_machines.iter().filter_map(tinyproxy::of);
-    proxies.filter(|program| !faults.is_stopped(&program.place)).collect()
+    let all = proxies.chain(container::of(topology));
+    all.filter(|program| !faults.is_stopped(&program.place)).collect()
 }

@@ -1,6 +1,6 @@
 //! tinyproxy, on a VM that is an HTTP proxy.
 
-use super::Program;
+use super::{Program, Restart};
 use crate::{
     place::Place,
     topology::{HttpProxyServer, VirtualMachine},
@@ -19,6 +19,9 @@ pub(super) fn of(vm: &VirtualMachine) -> Option<Program> {
         files: vec![(CONFIGURATION.to_owned(), configuration(server))],
         port: Some(server.port),
         package: Some("tinyproxy-bin".to_owned()),
+        environment: None,
+        restart: Restart::Always,
+        pod: None,
     })
 }
 

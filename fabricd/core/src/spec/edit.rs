@@ -1,5 +1,12 @@
-//! Changing one value of a lab file in its text: everything else, comments too, stays as the user wrote it.
+//! Changing a lab file in its text: everything else, comments too, stays as the user wrote it.
 
+mod deployment;
+mod service;
+
+pub use self::{
+    deployment::{WorkloadKind, WorkloadName, set_replicas},
+    service::{Exposure, add_service},
+};
 use super::{
     LabSpec, Source,
     problem::Span,
@@ -7,7 +14,7 @@ use super::{
     tree::{At, Value},
 };
 
-/// Why a node pool's value cannot be changed.
+/// Why a lab's file cannot be changed so.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum EditError {
     /// There is no such pool.
@@ -26,9 +33,51 @@ pub enum EditError {
         /// Those that are meant, as `CLUSTER/POOL`.
         known: Vec<String>,
     },
+    /// There is no such Deployment or pod.
+    #[error("there is no {kind} `{name}` in the namespace `{namespace}`{}", meant(similar.as_ref()))]
+    NoWorkload {
+        /// What it should be.
+        kind: WorkloadKind,
+        /// Where it was looked for.
+        namespace: String,
+        /// As the user wrote it.
+        name: String,
+        /// A name that is there and looks alike.
+        similar: Option<String>,
+    },
+    /// Several clusters have one.
+    #[error("the clusters {} have a {kind} `{name}`: name one of them", clusters.join(" and "))]
+    SeveralClusters {
+        /// What it is.
+        kind: WorkloadKind,
+        /// As the user wrote it.
+        name: String,
+        /// Those that have it.
+        clusters: Vec<String>,
+    },
+    /// A Service finds its pods by labels.
+    #[error("the {kind} `{name}` has no labels by which a Service could find its pods")]
+    NoLabels {
+        /// What it is.
+        kind: WorkloadKind,
+        /// Its name.
+        name: String,
+    },
+    /// There is a Service of that name.
+    #[error("a Service `{name}` exists already in the namespace `{namespace}`; choose another name")]
+    Taken {
+        /// Its namespace.
+        namespace: String,
+        /// Its name.
+        name: String,
+    },
     /// The file is written in a way in which the value cannot be replaced.
     #[error("cannot change `{0}` in the lab's file: change it there and apply it")]
     Unwritable(&'static str),
+}
+
+fn meant(similar: Option<&String>) -> String {
+    similar.map_or_else(String::new, |name| format!("; did you mean `{name}`?"))
 }
 
 fn are(known: &[String]) -> String {
@@ -103,13 +152,21 @@ fn profile(sources: &[Source], pool: PoolIndex) -> Option<super::managed_cluster
 }
 
 fn set(sources: &[Source], pool: PoolIndex, key: &'static str, text: &str) -> Result<Vec<Source>, EditError> {
-    let unwritable = || EditError::Unwritable(key);
-    let (Some(spec), problems) = read(sources) else { return Err(unwritable()) };
-    if !problems.is_empty() {
-        return Err(unwritable());
-    }
+    let spec = whole(sources).ok_or(EditError::Unwritable(key))?;
     let clusters = spec.lab.at().key("managedClusters");
     let at = clusters.item(pool.cluster).key("agentPoolProfiles").item(pool.pool);
+    set_at(sources, at, key, text)
+}
+
+/// What the files say, if there is no mistake in them.
+fn whole(sources: &[Source]) -> Option<LabSpec> {
+    let (spec, problems) = read(sources);
+    spec.filter(|_| problems.is_empty())
+}
+
+/// The files with `key` of the mapping `at` set.
+fn set_at(sources: &[Source], at: At<'_>, key: &'static str, text: &str) -> Result<Vec<Source>, EditError> {
+    let unwritable = || EditError::Unwritable(key);
     let mut edited = sources.to_vec();
     let (span, text) = match at.key(key).node() {
         Some(node) => (node.span, text.to_owned()),

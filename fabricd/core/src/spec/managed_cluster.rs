@@ -5,6 +5,7 @@ use serde::Deserialize;
 
 use super::{
     http_proxy::HttpProxyConfig,
+    kube_proxy::KubeProxyConfig,
     max_surge::MaxSurge,
     network_value::{Address, Cidr, SubnetReference},
     outbound::{LoadBalancerProfile, NatGatewayProfile, OutboundType},
@@ -50,6 +51,8 @@ pub struct NetworkProfile {
     /// The cluster's DNS server, in `serviceCidr`. Default: the tenth address, 10.0.0.10.
     #[serde(rename = "dnsServiceIP")]
     pub dns_service_ip: Option<Address>,
+    /// What makes Services work on nodes. Default: kube-proxy with iptables.
+    pub kube_proxy_config: Option<KubeProxyConfig>,
     /// How packets leave for the internet. Default: `loadBalancer`.
     pub outbound_type: Option<OutboundType>,
     /// With `outboundType: loadBalancer`.

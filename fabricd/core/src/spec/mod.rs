@@ -11,6 +11,7 @@ pub mod edit;
 pub mod http_proxy;
 pub mod internet;
 pub mod ip_masq_agent;
+pub mod kube_proxy;
 pub mod lab;
 pub mod limits;
 pub mod managed_cluster;

@@ -18,7 +18,7 @@ const TEMPLATE_HASH: &str = "pod-template-hash";
 
 /// `metadata.generateName` is cut to so many characters, to leave room for five in a label
 /// (`k8s.io/apiserver/pkg/storage/names`).
-const GENERATE_NAME_MAX: usize = 58;
+pub(super) const GENERATE_NAME_MAX: usize = 58;
 
 /// Pods that a Deployment wants.
 pub(super) fn replicas(deployment: &Deployment) -> usize {
@@ -64,16 +64,29 @@ pub(super) fn check(deployment: &Deployment, at: At<'_>, problems: &mut Vec<Prob
                 .help("with labels of `template.metadata.labels`"),
         ),
     }
-    pod_spec::check(spec.template.spec.as_ref(), at.key("template").key("spec"), problems);
+    let template = at.key("template").key("spec");
+    let policy = spec.template.spec.as_ref().and_then(|spec| spec.restart_policy.as_deref());
+    if policy.is_some_and(|policy| policy != "Always") {
+        let message = "pods of a Deployment are always started again";
+        let span = template.key("restartPolicy").span();
+        problems.push(Problem::new(span, message).help("use `restartPolicy: Always`, or a Pod"));
+    }
+    pod_spec::check(spec.template.spec.as_ref(), template, problems);
     true
+}
+
+/// The hash of the pod template, with which the names of its ReplicaSet and pods go on.
+pub(super) fn hash_of_template(deployment: &Deployment) -> String {
+    let template =
+        deployment.spec.as_ref().map(|spec| serde_json::to_string(&spec.template).unwrap_or_default());
+    template_hash(&[&template.unwrap_or_default()])
 }
 
 /// The pods of `deployment`, with all that Kubernetes fills in.
 pub(super) fn pods(lab: &str, cluster: &str, namespace: &str, deployment: &Deployment) -> Vec<Pod> {
     let Some(spec) = &deployment.spec else { return vec![] };
     let name = deployment.metadata.name.as_deref().unwrap_or_default();
-    let template = serde_json::to_string(&spec.template).unwrap_or_default();
-    let hash = template_hash(&[&template]);
+    let hash = hash_of_template(deployment);
     let replica_set = format!("{name}-{hash}");
     let owner = OwnerReference {
         api_version: "apps/v1".to_owned(),

@@ -9,6 +9,9 @@ mod agent_pool;
 mod azure_firewall;
 mod connected_ranges;
 mod connections;
+mod container_port;
+mod container_probe;
+mod controller_name;
 mod deployment;
 mod derived_name;
 mod egress;
@@ -18,6 +21,7 @@ mod ground;
 mod http_proxy;
 mod internet;
 mod ip_masq_agent;
+mod kube_proxy;
 mod managed_cluster;
 mod nat_gateway;
 mod network_interface;
@@ -54,6 +58,7 @@ use k8s_openapi::api::{apps::v1::Deployment, core::v1::Pod as PodManifest};
 
 pub use self::{
     azure_firewall::AzureFirewall,
+    controller_name::{Made, endpoint_slice, replica_set},
     internet::{Internet, Server},
     nat_gateway::NatGateway,
     network_interface::{NetworkInterface, Overlay},

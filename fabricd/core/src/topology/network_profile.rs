@@ -7,6 +7,7 @@ use ipnet::Ipv4Net;
 use super::{
     NetworkPlugin,
     address_range::{overlap, refused_by_aks, refused_by_azure, size},
+    kube_proxy,
 };
 use crate::spec::{
     managed_cluster::{
@@ -45,6 +46,7 @@ pub(super) fn resolve(cluster: &ManagedCluster, at: At<'_>, problems: &mut Vec<P
     let at = at.key("networkProfile");
     let plugin = plugin(cluster, profile, at, problems);
     features(profile, at, problems);
+    kube_proxy::check(profile, at, problems);
 
     let pod_cidr = match plugin {
         NetworkPlugin::NodeSubnet | NetworkPlugin::PodSubnet => None,

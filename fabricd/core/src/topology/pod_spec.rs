@@ -2,8 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use k8s_openapi::api::core::v1::{EnvVar, PodSpec};
+use k8s_openapi::api::core::v1::{Container, EnvVar, PodSpec};
 
+use super::{container_port, container_probe};
 use crate::{
     name::check_label,
     spec::{problem::Problem, suggest::quoted, tree::At},
@@ -11,6 +12,9 @@ use crate::{
 
 /// Bytes of a container's variables. Kubernetes has no such limit; the kernel takes 128 KiB for each.
 const ENVIRONMENT_MAX: usize = 64 * 1024;
+
+/// Bytes of a container's `command`, and of its `args`.
+const COMMAND_MAX: usize = 64 * 1024;
 
 /// Checks a pod's spec; `at` is where it is.
 pub(super) fn check(spec: Option<&PodSpec>, at: At<'_>, problems: &mut Vec<Problem>) {
@@ -42,6 +46,17 @@ pub(super) fn check(spec: Option<&PodSpec>, at: At<'_>, problems: &mut Vec<Probl
             problems.push(Problem::new(at.key("image").span(), "a container needs an `image`"));
         }
         check_environment(container.env.as_deref().unwrap_or_default(), at.key("env"), problems);
+        check_command(container, at, problems);
+        container_port::check(container.ports.as_deref().unwrap_or_default(), at.key("ports"), problems);
+        container_probe::check(container, at, problems);
+    }
+    container_port::check_shared(spec, at, problems);
+    if let Some(policy) = spec.restart_policy.as_deref()
+        && !["Always", "OnFailure", "Never"].contains(&policy)
+    {
+        let message = format!("there is no restart policy {}", quoted(policy));
+        let help = "use `Always`, `OnFailure` or `Never`";
+        problems.push(Problem::new(at.key("restartPolicy").span(), message).help(help));
     }
     let later = [
         ("affinity", spec.affinity.is_some(), "`nodeSelector` or `nodeName`"),
@@ -54,6 +69,23 @@ pub(super) fn check(spec: Option<&PodSpec>, at: At<'_>, problems: &mut Vec<Probl
     for (key, _, instead) in later.into_iter().filter(|(_, used, _)| *used) {
         let message = format!("`{key}` is not built yet");
         problems.push(Problem::new(at.key(key).span(), message).help(format!("use {instead}")));
+    }
+}
+
+/// Kubernetes has no limit either but that of its objects; no program takes a zero byte.
+fn check_command(container: &Container, at: At<'_>, problems: &mut Vec<Problem>) {
+    for (key, words) in [("command", &container.command), ("args", &container.args)] {
+        let words = words.as_deref().unwrap_or_default();
+        if words.iter().any(|word| word.contains('\0')) {
+            problems.push(Problem::new(at.key(key).span(), format!("`{key}` cannot hold a zero byte")));
+        }
+        if words.iter().map(String::len).sum::<usize>() > COMMAND_MAX {
+            let message = format!("`{key}` has more than {} KiB", COMMAND_MAX / 1024);
+            problems.push(Problem::new(at.key(key).span(), message));
+        }
+    }
+    if container.command.as_ref().and_then(|words| words.first()).is_some_and(String::is_empty) {
+        problems.push(Problem::new(at.key("command").span(), "a command needs a program"));
     }
 }
 

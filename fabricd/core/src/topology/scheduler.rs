@@ -3,11 +3,17 @@
 //! Much simpler than Kubernetes' scheduler: the node with the fewest pods takes the next one. Pods whose
 //! node is written come first, so that the others spread around them.
 
-use std::{collections::BTreeMap, net::Ipv4Addr};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::Ipv4Addr,
+};
 
 use k8s_openapi::api::core::v1::PodSpec;
 
-use super::{ManagedCluster, NetworkPlugin, Node, standing::Course, workload::Draft};
+use super::{
+    ManagedCluster, NetworkPlugin, Node, container_port, pod_address::on_host_network, service::Transport,
+    standing::Course, workload::Draft,
+};
 use crate::{
     address_plan::Mode,
     spec::{
@@ -27,6 +33,7 @@ pub(super) fn place(
     let drained: Vec<bool> =
         cluster.nodes.iter().map(|node| course.rollout.drained.contains(&node.name)).collect();
     let mut load = vec![0_u32; cluster.nodes.len()];
+    let mut ports = NodePorts::default();
     let by_name: BTreeMap<&str, usize> =
         cluster.nodes.iter().enumerate().map(|(index, node)| (node.name.as_str(), index)).collect();
     let mut placed = vec![None; drafts.len()];
@@ -39,7 +46,7 @@ pub(super) fn place(
             Ok(None) => open.push(index),
             // It has no other place to go to.
             Ok(Some(node)) if drained[node] => {}
-            Ok(Some(node)) => match admit(cluster, draft, node, &mut load) {
+            Ok(Some(node)) => match admit(cluster, draft, node, (&mut load, &mut ports)) {
                 Ok(()) => placed[index] = Some(node),
                 Err(problem) => problems.push(problem),
             },
@@ -48,8 +55,11 @@ pub(super) fn place(
     }
     open.retain(|&index| {
         let stays = stays(cluster, drafts[index], course, &by_name).filter(|&node| !drained[node]);
-        let room = stays.filter(|&node| load[node] < max_pods(cluster, node));
+        let draft = drafts[index];
+        let room =
+            stays.filter(|&node| load[node] < max_pods(cluster, node) && ports.taken(draft, node).is_none());
         if let Some(node) = room {
+            ports.take(draft, node);
             load[node] += 1;
             placed[index] = Some(node);
         }
@@ -59,8 +69,9 @@ pub(super) fn place(
         if problems.len() > DIAGNOSTICS_MAX {
             break;
         }
-        match choose(cluster, drafts[index], &drained, &load) {
+        match choose(cluster, drafts[index], &drained, (&load, &ports)) {
             Ok(node) => {
+                ports.take(drafts[index], node);
                 load[node] += 1;
                 placed[index] = Some(node);
             }
@@ -68,6 +79,26 @@ pub(super) fn place(
         }
     }
     placed
+}
+
+/// Ports of nodes that pods of the host network have.
+#[derive(Default)]
+struct NodePorts(BTreeSet<(usize, Transport, u16)>);
+
+impl NodePorts {
+    fn wanted(draft: &Draft<'_>) -> Vec<(Transport, u16)> {
+        let spec = draft.manifest.spec.as_ref().filter(|_| on_host_network(draft));
+        spec.map(container_port::on_the_node).unwrap_or_default()
+    }
+
+    fn taken(&self, draft: &Draft<'_>, node: usize) -> Option<(Transport, u16)> {
+        let is_taken = |(transport, port): &(Transport, u16)| self.0.contains(&(node, *transport, *port));
+        Self::wanted(draft).into_iter().find(is_taken)
+    }
+
+    fn take(&mut self, draft: &Draft<'_>, node: usize) {
+        self.0.extend(Self::wanted(draft).into_iter().map(|(transport, port)| (node, transport, port)));
+    }
 }
 
 /// The node that the pod's name of a node or its pinned address asks for.
@@ -167,7 +198,12 @@ fn given(node: &Node) -> String {
 }
 
 /// What the kubelet checks: room, and the pod's node selector.
-fn admit(cluster: &ManagedCluster, draft: &Draft<'_>, node: usize, load: &mut [u32]) -> Result<(), Problem> {
+fn admit(
+    cluster: &ManagedCluster,
+    draft: &Draft<'_>,
+    node: usize,
+    (load, ports): (&mut [u32], &mut NodePorts),
+) -> Result<(), Problem> {
     let Node { name, .. } = &cluster.nodes[node];
     if !fits(cluster, draft, node) {
         let span = draft.pod_at.key("spec").key("nodeSelector").span();
@@ -179,6 +215,13 @@ fn admit(cluster: &ManagedCluster, draft: &Draft<'_>, node: usize, load: &mut [u
         return Err(Problem::new(draft.at.key("metadata").key("name").span(), message)
             .help("raise `maxPods` of its pool (up to 250), or place the pod elsewhere"));
     }
+    if let Some((transport, port)) = ports.taken(draft, node) {
+        let message =
+            format!("another pod of the host network has {transport} port {port} of the node `{name}`");
+        return Err(Problem::new(draft.at.key("metadata").key("name").span(), message)
+            .help("use another port, or another node"));
+    }
+    ports.take(draft, node);
     load[node] += 1;
     Ok(())
 }
@@ -198,7 +241,7 @@ fn choose(
     cluster: &ManagedCluster,
     draft: &Draft<'_>,
     drained: &[bool],
-    load: &[u32],
+    (load, ports): (&[u32], &NodePorts),
 ) -> Result<usize, Problem> {
     let open = (0..cluster.nodes.len()).filter(|&node| !drained[node]);
     let fitting: Vec<usize> = open.filter(|&node| fits(cluster, draft, node)).collect();
@@ -207,11 +250,19 @@ fn choose(
         return Err(Problem::new(span, format!("no node of the cluster `{}` fits the node selector", cluster.name))
             .help("labels that nodes have: kubernetes.io/hostname, kubernetes.io/os, kubernetes.io/arch, agentpool, kubernetes.azure.com/agentpool"));
     }
-    let free = fitting
+    let free: Vec<usize> = fitting
         .iter()
         .copied()
-        .filter(|&node| load[node] < max_pods(cluster, node) && can_have(cluster, draft, node));
-    free.min_by_key(|&node| (load[node], node)).ok_or_else(|| {
+        .filter(|&node| load[node] < max_pods(cluster, node) && can_have(cluster, draft, node))
+        .collect();
+    let apart = free.iter().copied().filter(|&node| ports.taken(draft, node).is_none());
+    apart.min_by_key(|&node| (load[node], node)).ok_or_else(|| {
+        if let Some((transport, port)) = free.first().and_then(|&node| ports.taken(draft, node)) {
+            let message =
+                format!("no node has {transport} port {port} free for one more pod of the host network");
+            return Problem::new(draft.at.key("metadata").key("name").span(), message)
+                .help("a node has one pod of the host network on each port: add nodes, or use another port");
+        }
         let room: u64 = fitting.iter().map(|&node| u64::from(max_pods(cluster, node))).sum();
         let message = format!("there is no room for the pod: nodes that it fits take {room} pods in all");
         Problem::new(draft.at.key("metadata").key("name").span(), message)

@@ -13,6 +13,7 @@ use k8s_openapi::{
 use super::{ManagedCluster, deployment, pod_spec};
 use crate::{
     name::{check_label, check_subdomain},
+    program::{CONTAINER_PROGRAMS_MAX, container},
     spec::{
         LabSpec, Workload,
         limits::OBJECTS_MAX,
@@ -114,7 +115,24 @@ pub(super) fn drafts<'a>(
             }
         }
     }
+    check_programs(&drafts, problems);
     (drafts, deployments)
+}
+
+/// Processes are not as cheap as namespaces.
+fn check_programs(drafts: &[Draft<'_>], problems: &mut Vec<Problem>) {
+    let mut programs = 0;
+    for draft in drafts {
+        let containers = draft.manifest.spec.iter().flat_map(|spec| &spec.containers);
+        programs += containers.filter(|container| container::runs(container)).count();
+        if programs > CONTAINER_PROGRAMS_MAX {
+            let message =
+                format!("the containers of a lab run at most {CONTAINER_PROGRAMS_MAX} programs (`command`)");
+            let help = "a container without `command` is answered for without a process, and one that only sleeps has none";
+            problems.push(Problem::new(draft.at.key("metadata").key("name").span(), message).help(help));
+            return;
+        }
+    }
 }
 
 /// Namespaces of each of `clusters`, those of the file included.

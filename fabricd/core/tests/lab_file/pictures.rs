@@ -258,3 +258,12 @@ fn no_name_can_break_out_of_its_place() {
         well_formed::check(&topology);
     }
 }
+
+#[test]
+fn a_load_balancer_shows_the_services_before_which_it_stands() {
+    let picture = draw(&topology(include_str!("services.yaml")), Format::Mermaid);
+    for frontend in ["198.51.100.2 for web", "198.51.100.77 for local"] {
+        assert!(picture.contains(frontend), "{frontend} is not in {picture}");
+    }
+    assert!(!picture.contains("for internal"), "what is inside of a VNet is no way in from the internet");
+}

@@ -34,6 +34,9 @@ fn message(rule: &Rule) -> RuleMessage {
         message.header.src_len = from.prefix_len();
         message.attributes.push(RuleAttribute::Source(from.network()));
     }
+    if let Some(mark) = rule.mark {
+        message.attributes.extend([RuleAttribute::FwMark(mark), RuleAttribute::FwMask(u32::MAX)]);
+    }
     message
 }
 
@@ -55,13 +58,17 @@ pub(crate) fn read(message: RuleMessage) -> Option<Rule> {
         && header.tos == 0
         && !header.flags.contains(RuleFlags::Invert);
     // The kernel leaves the priority out where it is 0.
-    let (mut priority, mut table, mut input, mut source) = (0, u32::from(header.table), None, None);
+    let (mut priority, mut table, mut input, mut source, mut mark) =
+        (0, u32::from(header.table), None, None, None);
     for attribute in attributes {
         match attribute {
             RuleAttribute::Priority(number) => priority = number,
             RuleAttribute::Table(number) => table = number,
             RuleAttribute::Iifname(name) => input = Some(name),
             RuleAttribute::Source(address) => source = Some(address),
+            RuleAttribute::FwMark(number) => mark = Some(number),
+            // Beside a mark, all of its bits.
+            RuleAttribute::FwMask(u32::MAX) => {}
             // Always there, and no condition.
             RuleAttribute::SuppressPrefixLen(u32::MAX) | RuleAttribute::Protocol(_) => {}
             _ => return None,
@@ -76,5 +83,5 @@ pub(crate) fn read(message: RuleMessage) -> Option<Rule> {
     if from.is_none() && is_ipv6 {
         return None;
     }
-    Some(Rule { priority, input, from, table })
+    Some(Rule { priority, input, from, mark, table })
 }

@@ -31,7 +31,7 @@ fn what_goes_when_a_link_goes_down() {
         Object::Route(Route { table: 1000, ..default.clone() }),
         Object::Route(default),
         Object::Route(route("10.9.0.0/16", NextHop::Blackhole)),
-        Object::Rule(Rule { priority: 9, input: Some(eth0().name), from: None, table: 1000 }),
+        Object::Rule(Rule { priority: 9, input: Some(eth0().name), from: None, mark: None, table: 1000 }),
         Object::Sysctl(Sysctl::of_link("ipv4/conf", &eth0().name, "proxy_arp", "1")),
         neighbour("10.244.0.3", NeighbourKind::Permanent(mac)),
         neighbour("10.99.0.1", NeighbourKind::Proxy),

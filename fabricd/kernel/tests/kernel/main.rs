@@ -7,7 +7,9 @@ mod differences;
 mod doctor;
 mod faults;
 mod isolation;
+mod kube_proxy;
 mod lab;
+mod load_balancer;
 mod objects;
 mod ordinary_user;
 mod packets;
@@ -31,11 +33,13 @@ fn main() {
         objects::trials(),
         faults::trials(),
         conntrack::trials(),
+        load_balancer::trials(),
         differences::trials(),
         packets::trials(),
         routing::trials(),
         processes::trials(),
         isolation::trials(),
+        kube_proxy::trials(),
         doctor::trials(),
         scale::trials(),
         sockets::trials(),

@@ -235,7 +235,13 @@ fn ipv6() {
         Object::Route(default),
         Object::Route(link),
         Object::Route(hole),
-        Object::Rule(Rule { priority: 9, input: None, from: Some("fd00::/64".parse().unwrap()), table: 9 }),
+        Object::Rule(Rule {
+            priority: 9,
+            input: None,
+            from: Some("fd00::/64".parse().unwrap()),
+            mark: None,
+            table: 9,
+        }),
     ];
     check(connected(), objects.map(|object| (pod(), object)).to_vec(), |lab| {
         let default = &lab.ip(&pod(), "-6 route show default")[0];
@@ -246,13 +252,23 @@ fn ipv6() {
 fn rules() {
     let rule = |priority, input: Option<&str>, from: Option<&str>, table| {
         let from = from.map(|from| from.parse().unwrap());
-        (pod(), Object::Rule(Rule { priority, input: input.map(IfName::fixed), from, table }))
+        (pod(), Object::Rule(Rule { priority, input: input.map(IfName::fixed), from, mark: None, table }))
     };
     let objects = vec![
         rule(1, Some("eth0"), Some("10.1.0.0/16"), 1000),
         rule(2, Some("lo"), None, 254),
         rule(32765, None, Some("10.9.0.7/32"), 70000),
         rule(3, None, None, 7),
+        (
+            pod(),
+            Object::Rule(Rule {
+                priority: 4,
+                input: None,
+                from: None,
+                mark: Some(0x0ae0_0004),
+                table: 0x0ae0_0004,
+            }),
+        ),
     ];
     check(connected(), objects, |lab| {
         let rules = lab.ip(&pod(), "rule");
@@ -260,7 +276,7 @@ fn rules() {
         assert_eq!((&first["priority"], &first["iif"]), (&1.into(), &"eth0".into()));
         assert_eq!((&first["src"], &first["srclen"]), (&"10.1.0.0".into(), &16.into()));
         assert_eq!(first["table"], "1000");
-        assert_eq!(rules.as_array().unwrap().len(), 7);
+        assert_eq!(rules.as_array().unwrap().len(), 8);
     });
 }
 

@@ -48,7 +48,7 @@ fn router() -> Lab {
         metric: 0,
         no_prefix_route: false,
     };
-    let rule = Rule { priority: 9, input: Some(near().name), from: None, table: 3 };
+    let rule = Rule { priority: 9, input: Some(near().name), from: None, mark: None, table: 3 };
     let up = |place: Place, link| (place, Object::Up(Up::plain(link)));
     let mut objects = vec![
         set("net/ipv4/ip_forward", "1"),

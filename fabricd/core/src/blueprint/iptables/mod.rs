@@ -7,38 +7,78 @@ mod kube_proxy;
 mod kubelet;
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
-    fmt::Write,
+    collections::BTreeMap,
+    fmt::{self, Write},
+    net::Ipv4Addr,
     sync::Arc,
 };
 
+use ipnet::Ipv4Net;
+
 use crate::{
     object::{Object, Program, Ruleset},
-    topology::{ManagedCluster, NetworkPlugin, Node, Topology},
+    topology::{ManagedCluster, NetworkPlugin, Topology},
 };
 
-/// The rules of a node of `cluster`.
-pub fn node(topology: &Topology, cluster: &ManagedCluster, node: &Node) -> Object {
-    // The order of these calls is the order of the rules in the chains that they share: kube-proxy
-    // puts its jumps first, ip-masq-agent and AKS' bootstrap append theirs (aks-facts 3.3).
-    let mut rules = Rules::default();
-    kube_proxy::write(&mut rules, cluster);
-    kubelet::write(&mut rules);
-    guest_agent::write(&mut rules);
-    match cluster.network_plugin {
-        NetworkPlugin::Kubenet | NetworkPlugin::NodeSubnet | NetworkPlugin::Overlay => {
-            ip_masq_agent::write(&mut rules, &ip_masq_agent::non_masquerade_cidrs(topology, cluster));
-        }
-        NetworkPlugin::PodSubnet => {
-            if let Some(pods) = cluster.agent_pools[node.pool].pod_subnet {
-                let pod_subnet = topology.subnet(pods).address_prefix;
-                cns::write(&mut rules, pod_subnet, node.nic.private_ip_address);
-            }
-        }
-        // Whoever brings a plugin says what leaves a node, and how.
-        NetworkPlugin::None => {}
+/// The rules of all nodes of a cluster. Nodes whose rules are the same share their text.
+pub struct NodeRules<'a> {
+    topology: &'a Topology,
+    cluster: &'a ManagedCluster,
+    kube_proxy: kube_proxy::KubeProxy<'a>,
+    rendered: BTreeMap<(kube_proxy::View, Option<Swift>), Arc<str>>,
+}
+
+/// A node's pod subnet, and its address.
+type Swift = (Ipv4Net, Ipv4Addr);
+
+impl<'a> NodeRules<'a> {
+    /// Begins with no node.
+    pub fn new(topology: &'a Topology, cluster: &'a ManagedCluster) -> Self {
+        let kube_proxy = kube_proxy::KubeProxy::new(cluster);
+        Self { topology, cluster, kube_proxy, rendered: BTreeMap::new() }
     }
-    Object::Ruleset(Ruleset { program: Program::Iptables, text: Arc::from(rules.render()) })
+
+    /// The rules of the node of this number.
+    pub fn of(&mut self, number: usize) -> Object {
+        let node = &self.cluster.nodes[number];
+        let swift = self.cluster.agent_pools[node.pool]
+            .pod_subnet
+            .filter(|_| self.cluster.network_plugin == NetworkPlugin::PodSubnet)
+            .map(|pods| (self.topology.subnet(pods).address_prefix, node.nic.private_ip_address));
+        let key = (self.kube_proxy.view(number), swift);
+        let text = match self.rendered.get(&key) {
+            Some(text) => text.clone(),
+            None => {
+                let text: Arc<str> = Arc::from(self.render(number, swift));
+                self.rendered.insert(key, text.clone());
+                text
+            }
+        };
+        Object::Ruleset(Ruleset { program: Program::Iptables, text })
+    }
+
+    fn render(&self, number: usize, swift: Option<Swift>) -> String {
+        // The order of these calls is the order of the rules in the chains that they share: kube-proxy
+        // puts its jumps first, ip-masq-agent and AKS' bootstrap append theirs (aks-facts 3.3).
+        let mut rules = Rules::default();
+        self.kube_proxy.write(&mut rules, number);
+        kubelet::write(&mut rules);
+        guest_agent::write(&mut rules);
+        match self.cluster.network_plugin {
+            NetworkPlugin::Kubenet | NetworkPlugin::NodeSubnet | NetworkPlugin::Overlay => {
+                let cidrs = ip_masq_agent::non_masquerade_cidrs(self.topology, self.cluster);
+                ip_masq_agent::write(&mut rules, &cidrs);
+            }
+            NetworkPlugin::PodSubnet => {
+                if let Some((pod_subnet, node)) = swift {
+                    cns::write(&mut rules, pod_subnet, node);
+                }
+            }
+            // Whoever brings a plugin says what leaves a node, and how.
+            NetworkPlugin::None => {}
+        }
+        rules.render()
+    }
 }
 
 /// A table of iptables.
@@ -74,42 +114,45 @@ impl Table {
 /// All rules of one node, in the making.
 #[derive(Default)]
 struct Rules {
-    chains: BTreeSet<(Table, String)>,
-    rules: BTreeMap<(Table, String), Vec<String>>,
+    /// The lines of each chain, by its table's number in [`Table::ALL`] and its name.
+    chains: [BTreeMap<String, String>; Table::ALL.len()],
 }
 
 impl Rules {
     /// Makes a chain, which may stay empty.
     fn chain(&mut self, table: Table, name: &str) {
-        self.chains.insert((table, name.to_owned()));
+        self.lines(table, name);
     }
 
     /// Appends a rule to a chain; `rule` is what stands behind `-A CHAIN` in `iptables-save`.
-    fn append(&mut self, table: Table, chain: &str, rule: impl Into<String>) {
-        if !table.built_in_chains().contains(&chain) {
-            self.chain(table, chain);
+    fn append(&mut self, table: Table, chain: &str, rule: impl fmt::Display) {
+        let _ = writeln!(self.lines(table, chain), "-A {chain} {rule}");
+    }
+
+    fn lines(&mut self, table: Table, chain: &str) -> &mut String {
+        let chains = &mut self.chains[table as usize];
+        if !chains.contains_key(chain) {
+            chains.insert(chain.to_owned(), String::new());
         }
-        self.rules.entry((table, chain.to_owned())).or_default().push(rule.into());
+        chains.get_mut(chain).expect("it was just put there")
     }
 
     /// The text that `iptables-restore` takes, with chains and rules in `iptables-save`'s order.
     fn render(&self) -> String {
         let mut text = String::new();
         for table in Table::ALL {
+            let chains = &self.chains[table as usize];
+            let built_in = table.built_in_chains();
+            let own = || chains.iter().filter(|(chain, _)| !built_in.contains(&chain.as_str()));
             let _ = writeln!(text, "*{}", table.name());
-            for chain in table.built_in_chains() {
+            for chain in built_in {
                 let _ = writeln!(text, ":{chain} ACCEPT [0:0]");
             }
-            let own = self.chains.iter().filter(|(of, _)| *of == table).map(|(_, chain)| chain.as_str());
-            let own: Vec<&str> = own.collect();
-            for chain in &own {
+            for (chain, _) in own() {
                 let _ = writeln!(text, ":{chain} - [0:0]");
             }
-            for chain in table.built_in_chains().iter().copied().chain(own) {
-                for rule in self.rules.get(&(table, chain.to_owned())).into_iter().flatten() {
-                    let _ = writeln!(text, "-A {chain} {rule}");
-                }
-            }
+            text.extend(built_in.iter().filter_map(|chain| chains.get(*chain)).map(String::as_str));
+            text.extend(own().map(|(_, lines)| lines.as_str()));
             text.push_str("COMMIT\n");
         }
         text

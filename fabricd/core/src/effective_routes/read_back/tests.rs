@@ -71,7 +71,8 @@ impl World {
         };
         // Keys of rules are in the order of their priority.
         let rules = self.blueprint.places[host].values().filter_map(rule).filter(|rule| {
-            rule.input.as_ref().is_none_or(|input| *input == packet.input)
+            rule.mark.is_none()
+                && rule.input.as_ref().is_none_or(|input| *input == packet.input)
                 && rule.from.is_none_or(|from| from.contains(&IpAddr::V4(packet.source)))
         });
         let (before, behind): (Vec<_>, Vec<_>) = rules.partition(|rule| rule.priority < 32766);

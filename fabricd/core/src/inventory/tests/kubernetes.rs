@@ -92,6 +92,14 @@ fn nodes_and_pods_look_as_in_kubectl() {
             "type": "PodScheduled"
           }
         ],
+        "containerStatuses": [
+          {
+            "image": "busybox",
+            "name": "shell",
+            "ready": true,
+            "started": true
+          }
+        ],
         "hostIP": "10.224.0.4",
         "hostIPs": [
           {

@@ -6,6 +6,7 @@ mod egress;
 mod faults;
 mod fixture;
 mod kubernetes;
+mod services;
 
 use serde_json::Value;
 
@@ -58,6 +59,7 @@ fn all_shows_each_object_once_and_it_says_what_it_is() {
     managedcluster/aks
     node/aks-nodepool1-11743156-vmss000000
     deployment/web
+    replicaset/web-587cd64d54
     pod/a
     pod/b
     ");
@@ -77,7 +79,7 @@ fn with_several_clusters_an_object_says_whose_it_is() {
     let mut second = topology.managed_clusters[0].clone();
     second.name = "blue".into();
     topology.managed_clusters.push(second);
-    for kind in [Kind::Nodes, Kind::Pods, Kind::Deployments, Kind::Namespaces] {
+    for kind in [Kind::Nodes, Kind::Pods, Kind::Deployments, Kind::ReplicaSets, Kind::Namespaces] {
         let found = list(&topology, &Faults::default(), kind, None, None);
         let clusters =
             found.iter().filter_map(|one| one.object["metadata"]["annotations"]["fabricd/cluster"].as_str());

@@ -1,6 +1,10 @@
 //! Packet filter and NAT rules: all of one program in one namespace, loaded in one transaction.
 
+mod difference;
+
 use std::{fmt, sync::Arc};
+
+pub use difference::difference;
 
 /// Whose language the rules are in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -1,16 +1,18 @@
-//! The Standard Load Balancer of a cluster: its outbound rule (aks-facts 4.3).
+//! Outbound: source NAT (aks-facts 4.3).
 //!
 //! A node has a fixed block of ports of an outbound address. To one destination each port serves one
 //! connection: the next one is dropped and counted in the set `failed`, by node and destination.
 
-use std::{fmt::Write, net::Ipv4Addr, sync::Arc};
+use std::fmt::Write;
 
-use super::{Blueprint, edge, physical::PhysicalAddresses, virtual_switch};
+use super::{
+    super::{edge, virtual_switch},
+    ANSWER,
+};
 use crate::{
-    kernel::{Machine, RuleSet},
-    place::Place,
-    snat::{Allocation, allocations},
-    topology::{LoadBalancer, ManagedCluster, Topology},
+    kernel::RuleSet,
+    snat::Allocation,
+    topology::{LoadBalancer, ManagedCluster},
 };
 
 /// The table of the rules, here and in NAT gateways.
@@ -23,29 +25,8 @@ pub const FAILED: RuleSet = RuleSet { family: "ip", table: TABLE, name: "failed"
 /// blocks are cut, so that their last port is found too.
 const PORTS_LOOKED_AT: u32 = 128;
 
-/// Draws the load balancer of the cluster of this number, if it has one.
-pub fn draw(
-    blueprint: &mut Blueprint,
-    topology: &Topology,
-    physical: &PhysicalAddresses,
-    number: usize,
-    machine: Machine,
-) {
-    let cluster = &topology.managed_clusters[number];
-    let (Some(balancer), Some(first)) = (&cluster.outbound.load_balancer, cluster.agent_pools.first()) else {
-        return;
-    };
-    let place = Place::LoadBalancer { cluster: cluster.name.clone() };
-    let cause: Arc<str> = Arc::from(format!("loadBalancer/{}/aksOutboundRule", cluster.name));
-    let addresses: Vec<Ipv4Addr> = balancer.frontends.iter().map(|it| it.address).collect();
-    let home = first.subnet.virtual_network;
-    let mut own = allocations(topology);
-    own.retain(|allocation| allocation.device == place);
-    let rules = rules(cluster, balancer, &own);
-    edge::draw(blueprint, topology, physical, (&place, &cause), (home, &addresses), rules, machine);
-}
-
-fn rules(cluster: &ManagedCluster, balancer: &LoadBalancer, blocks: &[Allocation]) -> String {
+/// The nft rules.
+pub fn rules(cluster: &ManagedCluster, balancer: &LoadBalancer, blocks: &[Allocation]) -> String {
     let mut text = virtual_switch::table_head(TABLE);
     edge::timeouts(&mut text, balancer.idle_timeout_minutes, "close : 1, time_wait : 1");
     let members = cluster.nodes.iter().zip(blocks).flat_map(|(node, block)| {
@@ -70,7 +51,8 @@ fn rules(cluster: &ManagedCluster, balancer: &LoadBalancer, blocks: &[Allocation
     let _ = write!(
         text,
         "  set used {{\n    {kind}\n  }}\n  set failed {{\n    {kind}\n    counter\n  }}\n  \
-         chain forward {{\n    type filter hook forward priority filter; policy drop;\n{}    \
+         chain forward {{\n    type filter hook forward priority filter; policy drop;\n    \
+         meta mark >= {ANSWER:#x} accept comment \"inbound\"\n{}    \
          meta mark set ip saddr map @nodes\n    meta mark 0 drop comment \"not in the backend pool\"\n    \
          ip protocol tcp tcp flags & (fin | syn | rst | ack) != syn reject with tcp reset\n    \
          add @used {{ {key} ct count over {} }} update @failed {{ {key} }} drop\n    accept\n  }}\n  \

@@ -1,0 +1,6 @@
+//! Rule sets of whole clusters.
+
+mod composition;
+mod fixture;
+mod properties;
+mod sample;

@@ -1,0 +1,268 @@
+//! Load balancers of clusters, in the shape of `az network lb show`: the way out, and the Services that they are
+//! the way in to.
+//!
+//! Source of names and values: aks-facts 3.6 (the cloud provider for Azure).
+
+use serde_json::{Value, json};
+
+use super::{
+    Kind, Resource,
+    azure::{azure, cluster_id, reference},
+    resource_id::{public_address_id, subnet_id},
+};
+use crate::topology::{
+    Frontend, LoadBalancer, ManagedCluster, PublicAddress, Service, ServicePort, Topology, TrafficPolicy,
+    Transport,
+};
+
+/// What AKS calls each cluster's load balancer, its outbound rule, and the pool of that.
+pub(super) const PUBLIC: &str = "kubernetes";
+const OUTBOUND_RULE: &str = "aksOutboundRule";
+const OUTBOUND_POOL: &str = "aksOutboundBackendPool";
+
+/// The load balancer with frontends in the VNet.
+const INTERNAL: &str = "kubernetes-internal";
+
+/// The pool of all nodes, which Services' rules lead to.
+const POOL: &str = "kubernetes";
+
+/// Time between two probes of a node, in seconds, and failures after which it gets no new connections.
+const PROBE_INTERVAL: u32 = 5;
+const PROBE_THRESHOLD: u32 = 2;
+
+/// Each cluster's is called `kubernetes`, in a resource group of its own; here it is found by the cluster's name.
+pub(super) fn load_balancers(topology: &Topology) -> Vec<Resource> {
+    let balancers = topology.managed_clusters.iter().flat_map(|cluster| {
+        let outbound = cluster.outbound.load_balancer.as_ref();
+        let of_services = |internal: bool| -> Vec<Inbound<'_>> {
+            let with_frontend = cluster.services.iter().filter_map(|service| {
+                let frontend = service.frontend.as_ref()?;
+                (frontend.subnet.is_some() == internal).then_some(Inbound { service, frontend })
+            });
+            with_frontend.collect()
+        };
+        let one = |name: &'static str, outbound: Option<&LoadBalancer>, inbound: &[Inbound<'_>]| {
+            let is_there = outbound.is_some() || !inbound.is_empty();
+            let whose = Whose { topology, cluster, name };
+            is_there.then(|| azure(&format!("{}/{name}", cluster.name), whose.object(outbound, inbound)))
+        };
+        let public = one(PUBLIC, outbound, &of_services(false));
+        public.into_iter().chain(one(INTERNAL, None, &of_services(true))).collect::<Vec<_>>()
+    });
+    balancers.collect()
+}
+
+/// As if the load balancer `balancer` were a part of its cluster, in the place of the node resource group.
+pub(super) fn part_id(
+    topology: &Topology,
+    cluster: &ManagedCluster,
+    balancer: &str,
+    kind: &str,
+    name: &str,
+) -> String {
+    Whose { topology, cluster, name: balancer }.part(kind, name)
+}
+
+/// What the cloud provider calls the Service, with the subnet behind where that names one.
+pub(super) fn frontend_name(service: &Service) -> String {
+    let name = service.azure_name();
+    match named_subnet(service) {
+        Some(subnet) => format!("{name}-{subnet}"),
+        None => name,
+    }
+}
+
+/// The subnet of the annotation, which counts for internal frontends only.
+fn named_subnet(service: &Service) -> Option<&str> {
+    const ANNOTATION: &str = "service.beta.kubernetes.io/azure-load-balancer-internal-subnet";
+    service.frontend.as_ref()?.subnet?;
+    service.manifest.metadata.annotations.as_ref()?.get(ANNOTATION).map(String::as_str)
+}
+
+/// `a0123…-TCP-80`, with the subnet between where the Service names one.
+fn rule_name(service: &Service, transport: Transport, port: u16) -> String {
+    let prefix = service.azure_name();
+    match named_subnet(service) {
+        Some(subnet) => format!("{prefix}-{subnet}-{transport}-{port}"),
+        None => format!("{prefix}-{transport}-{port}"),
+    }
+}
+
+/// A Service with its frontend.
+struct Inbound<'a> {
+    service: &'a Service,
+    frontend: &'a Frontend,
+}
+
+/// A load balancer by its name.
+struct Whose<'a> {
+    topology: &'a Topology,
+    cluster: &'a ManagedCluster,
+    name: &'a str,
+}
+
+impl Whose<'_> {
+    fn id(&self) -> String {
+        format!("{}/loadBalancers/{}", cluster_id(self.topology, &self.cluster.name), self.name)
+    }
+
+    fn part(&self, kind: &str, name: &str) -> String {
+        format!("{}/{kind}/{name}", self.id())
+    }
+
+    fn object(&self, outbound: Option<&LoadBalancer>, inbound: &[Inbound<'_>]) -> Value {
+        let frontends = outbound.iter().flat_map(|balancer| &balancer.frontends);
+        let frontends = frontends.map(|public| self.public_frontend(&public.name, public));
+        let frontends = frontends.chain(inbound.iter().map(|it| self.frontend(it)));
+        let pools = outbound.map(|_| OUTBOUND_POOL).into_iter();
+        let pools = pools.chain((!inbound.is_empty()).then_some(POOL)).map(|name| self.pool(name));
+        let mut probes: Vec<Value> = vec![];
+        for probe in inbound.iter().flat_map(|it| self.probes(it.service)) {
+            if !probes.contains(&probe) {
+                probes.push(probe);
+            }
+        }
+        let rules = inbound.iter().flat_map(|it| it.service.ports.iter().map(|port| self.rule(it, port)));
+        let mut object = json!({
+            "backendAddressPools": pools.collect::<Vec<_>>(),
+            "frontendIPConfigurations": frontends.collect::<Vec<_>>(),
+            "id": self.id(),
+        });
+        if !inbound.is_empty() {
+            object["loadBalancingRules"] = rules.collect();
+        }
+        object["name"] = self.name.into();
+        if let Some(balancer) = outbound {
+            object["outboundRules"] = json!([self.outbound_rule(balancer)]);
+        }
+        if !inbound.is_empty() {
+            object["probes"] = probes.into();
+        }
+        object["sku"] = json!({ "name": "Standard" });
+        object["type"] = Kind::LoadBalancers.type_name().into();
+        object
+    }
+
+    fn pool(&self, name: &str) -> Value {
+        let members = self.cluster.nodes.iter();
+        let members =
+            members.map(|node| json!({ "ipAddress": node.nic.private_ip_address, "name": node.name }));
+        json!({
+            "id": self.part("backendAddressPools", name),
+            "loadBalancerBackendAddresses": members.collect::<Vec<_>>(),
+            "name": name,
+        })
+    }
+
+    fn public_frontend(&self, name: &str, public: &PublicAddress) -> Value {
+        let address = public_address_id(self.topology, &public.name);
+        json!({
+            "id": self.part("frontendIPConfigurations", name),
+            "name": name,
+            "publicIPAddress": { "id": address, "ipAddress": public.address },
+        })
+    }
+
+    fn frontend(&self, Inbound { service, frontend }: &Inbound<'_>) -> Value {
+        let name = frontend_name(service);
+        match frontend.subnet {
+            None => self.public_frontend(&name, &frontend.address),
+            Some(subnet) => json!({
+                "id": self.part("frontendIPConfigurations", &name),
+                "name": name,
+                "privateIPAddress": frontend.address.address,
+                "subnet": reference(subnet_id(self.topology, subnet)),
+            }),
+        }
+    }
+
+    fn outbound_rule(&self, balancer: &LoadBalancer) -> Value {
+        let frontends = balancer.frontends.iter();
+        let frontends =
+            frontends.map(|public| reference(self.part("frontendIPConfigurations", &public.name)));
+        json!({
+            "allocatedOutboundPorts": balancer.allocated_outbound_ports,
+            "backendAddressPool": reference(self.part("backendAddressPools", OUTBOUND_POOL)),
+            "enableTcpReset": true,
+            "frontendIPConfigurations": frontends.collect::<Vec<_>>(),
+            "id": self.part("outboundRules", OUTBOUND_RULE),
+            "idleTimeoutInMinutes": balancer.idle_timeout_minutes,
+            "name": OUTBOUND_RULE,
+            "protocol": "All",
+        })
+    }
+
+    fn rule(&self, Inbound { service, frontend }: &Inbound<'_>, port: &ServicePort) -> Value {
+        let name = rule_name(service, port.transport, port.port);
+        let backend_port = if frontend.floating_ip { Some(port.port) } else { port.node_port };
+        let by_source = service.session_affinity.is_some();
+        let mut rule = json!({
+            "backendAddressPool": reference(self.part("backendAddressPools", POOL)),
+            "backendPort": backend_port,
+            "disableOutboundSnat": true,
+            "enableFloatingIP": frontend.floating_ip,
+            "enableTcpReset": port.transport == Transport::Tcp,
+            "frontendIPConfiguration": reference(self.part("frontendIPConfigurations", &frontend_name(service))),
+            "frontendPort": port.port,
+            "id": self.part("loadBalancingRules", &name),
+            "idleTimeoutInMinutes": frontend.idle_timeout_minutes,
+            "loadDistribution": if by_source { "SourceIP" } else { "Default" },
+            "name": name,
+        });
+        if let Some(probe) = probe_of(service, port) {
+            rule["probe"] = reference(self.part("probes", &probe.name));
+        }
+        rule["protocol"] = protocol(port.transport).into();
+        rule
+    }
+
+    fn probes(&self, service: &Service) -> Vec<Value> {
+        let probes = service.ports.iter().filter_map(|port| probe_of(service, port)).map(|probe| {
+            let mut object = json!({
+                "id": self.part("probes", &probe.name),
+                "intervalInSeconds": PROBE_INTERVAL,
+                "name": probe.name,
+                "port": probe.port,
+                "probeThreshold": PROBE_THRESHOLD,
+                "protocol": if probe.path.is_some() { "Http" } else { "Tcp" },
+            });
+            if let Some(path) = probe.path {
+                object["requestPath"] = path.into();
+            }
+            object
+        });
+        probes.collect()
+    }
+}
+
+struct Probe {
+    name: String,
+    port: u16,
+    /// With HTTP.
+    path: Option<&'static str>,
+}
+
+/// How the load balancer finds out whether a node takes connections for a port: by the node port over TCP, or with
+/// `externalTrafficPolicy: Local` by HTTP at the health check node port, for all ports alike. A UDP port has no
+/// probe of its own.
+fn probe_of(service: &Service, port: &ServicePort) -> Option<Probe> {
+    let local = service.external_traffic_policy == TrafficPolicy::Local;
+    if let Some(check) = service.health_check_node_port.filter(|_| local) {
+        let name = rule_name(service, Transport::Tcp, check);
+        return Some(Probe { name, port: check, path: Some("/healthz") });
+    }
+    let tcp = port.transport == Transport::Tcp;
+    let probe = |node_port| Probe {
+        name: rule_name(service, port.transport, port.port),
+        port: node_port,
+        path: None,
+    };
+    port.node_port.filter(|_| tcp).map(probe)
+}
+
+fn protocol(transport: Transport) -> &'static str {
+    match transport {
+        Transport::Tcp => "Tcp",
+        Transport::Udp => "Udp",
+    }
+}
