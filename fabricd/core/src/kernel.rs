@@ -173,18 +173,27 @@ pub enum ListeningSocket {
     Datagram(UdpSocket),
     /// TCP from clients, and the way to go on from there.
     Between(TcpListener, Arc<dyn Door>),
+    /// UDP from clients, and the way to go on from there.
+    DatagramBetween(UdpSocket, Arc<dyn Door>),
     /// What the place's rules log: `fabric_kernel::flow_log` reads it.
     FlowLog(OwnedFd),
 }
 
 /// A way into a place for sockets that are opened later. It keeps the place's namespace alive.
 pub trait Door: std::fmt::Debug + Send + Sync {
-    /// A TCP socket of the place with the source address `from`, not connected, that does not block. Blocking for
+    /// A TCP socket of the place with the source address `from`, or the one of the route if that is 0.0.0.0, not connected, that does not block. Blocking for
     /// some hundred microseconds.
     ///
     /// # Errors
     /// If the place does not have that address, or there is no room for another socket.
     fn stream(&self, from: Ipv4Addr) -> io::Result<TcpStream>;
+
+    /// A UDP socket of the place at a port that nobody has, not connected, that does not block. Blocking for some
+    /// hundred microseconds.
+    ///
+    /// # Errors
+    /// If there is no room for another socket.
+    fn datagrams(&self) -> io::Result<UdpSocket>;
 }
 
 /// A set of nftables rules.

@@ -19,6 +19,7 @@ pub mod capture;
 pub mod compare;
 pub mod condition;
 pub mod conntrack;
+pub mod dns;
 pub mod document;
 pub mod effective_routes;
 pub mod environment;

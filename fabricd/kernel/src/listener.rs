@@ -3,8 +3,8 @@
 use std::{
     collections::BTreeSet,
     io,
-    net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream},
-    os::fd::AsRawFd,
+    net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream, UdpSocket},
+    os::fd::{AsRawFd, OwnedFd},
     path::Path,
     sync::Arc,
     thread,
@@ -81,17 +81,16 @@ fn open_here(listener: &Listener) -> io::Result<ListeningSocket> {
         setsockopt(&socket, sockopt::ReuseAddr, &true)?;
     }
     bind(socket.as_raw_fd(), &SockaddrStorage::from(SocketAddr::new(address, listener.port)))?;
-    if datagram {
-        return Ok(ListeningSocket::Datagram(socket.into()));
+    if !datagram {
+        listen(&socket, Backlog::new(BACKLOG)?)?;
     }
-    listen(&socket, Backlog::new(BACKLOG)?)?;
-    match listener.protocol {
-        Protocol::ApplicationRules(_) => {
-            let door = Arc::new(DoorTo(Namespace::current()?));
-            Ok(ListeningSocket::Between(socket.into(), door))
-        }
-        _ => Ok(ListeningSocket::Stream(socket.into())),
-    }
+    let door = || Ok::<_, io::Error>(Arc::new(DoorTo(Namespace::current()?)));
+    Ok(match listener.protocol {
+        Protocol::Dns(_) if datagram => ListeningSocket::DatagramBetween(socket.into(), door()?),
+        _ if datagram => ListeningSocket::Datagram(socket.into()),
+        Protocol::ApplicationRules(_) | Protocol::Dns(_) => ListeningSocket::Between(socket.into(), door()?),
+        _ => ListeningSocket::Stream(socket.into()),
+    })
 }
 
 /// The way into a namespace for sockets that are opened later.
@@ -100,17 +99,33 @@ struct DoorTo(Namespace);
 
 impl Door for DoorTo {
     fn stream(&self, from: Ipv4Addr) -> io::Result<TcpStream> {
+        self.inside(|| open_at(SockType::Stream, from)).map(Into::into)
+    }
+
+    fn datagrams(&self) -> io::Result<UdpSocket> {
+        self.inside(|| open_at(SockType::Datagram, Ipv4Addr::UNSPECIFIED)).map(Into::into)
+    }
+}
+
+impl DoorTo {
+    fn inside<T: Send>(&self, work: impl FnOnce() -> io::Result<T> + Send) -> io::Result<T> {
         thread::scope(|scope| {
             let worker = thread::Builder::new().spawn_scoped(scope, || {
                 self.0.enter()?;
-                let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
-                let socket = socket(AddressFamily::Inet, SockType::Stream, flags, None)?;
-                // The port is chosen when it is known where to: then a port serves many connections.
-                setsockopt(&socket, sockopt::IpBindAddressNoPort, &true)?;
-                bind(socket.as_raw_fd(), &SockaddrStorage::from(SocketAddr::from((from, 0))))?;
-                Ok(socket.into())
+                work()
             })?;
             worker.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
         })
     }
+}
+
+fn open_at(kind: SockType, from: Ipv4Addr) -> io::Result<OwnedFd> {
+    let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
+    let socket = socket(AddressFamily::Inet, kind, flags, None)?;
+    if kind == SockType::Stream {
+        // The port is chosen when it is known where to: then a port serves many connections.
+        setsockopt(&socket, sockopt::IpBindAddressNoPort, &true)?;
+    }
+    bind(socket.as_raw_fd(), &SockaddrStorage::from(SocketAddr::from((from, 0))))?;
+    Ok(socket)
 }

@@ -6,6 +6,7 @@
 
 mod application_rules;
 mod client;
+mod dns;
 mod echo;
 mod flow_log;
 mod greeting;
@@ -33,7 +34,7 @@ use fabric_core::{
 use tokio::{runtime::Handle, sync::oneshot};
 
 pub use self::room::{CONNECTIONS_MAX, LISTENER_CONNECTIONS_MAX};
-use self::{live::Live, room::Room};
+use self::{dns::Resolver, live::Live, room::Room, server::More};
 use crate::flow_log::FlowLogs;
 
 /// How long a connection is kept on which nothing moves: longer than any idle time-out of Azure, of which the
@@ -45,6 +46,7 @@ const IDLE: Duration = Duration::from_secs(3 * 60 * 60);
 pub struct Responder {
     room: Arc<Room>,
     logs: FlowLogs,
+    resolvers: Mutex<BTreeMap<LabName, Arc<Resolver>>>,
     labs: Mutex<BTreeMap<LabName, BTreeMap<Listener, Held>>>,
     lives: Mutex<BTreeMap<LabName, Live>>,
 }
@@ -68,6 +70,7 @@ impl Responder {
         Self {
             room: Arc::new(Room::new(files)),
             logs: FlowLogs::default(),
+            resolvers: Mutex::default(),
             labs: Mutex::default(),
             lives: Mutex::default(),
         }
@@ -76,6 +79,11 @@ impl Responder {
     /// What firewalls have decided.
     pub fn logs(&self) -> &FlowLogs {
         &self.logs
+    }
+
+    fn resolver(&self, lab: &LabName) -> Arc<Resolver> {
+        let mut resolvers = self.resolvers.lock().unwrap_or_else(PoisonError::into_inner);
+        resolvers.entry(lab.clone()).or_default().clone()
     }
 
     /// What is listened at for `lab`.
@@ -89,6 +97,9 @@ impl Responder {
         self.close_unless(lab, |listener, _| wanted.contains(listener));
         let logs = wanted.iter().filter(|listener| listener.protocol == Protocol::FlowLog);
         self.logs.keep(lab, &logs.map(|listener| listener.name.as_str()).collect());
+        if wanted.is_empty() {
+            self.resolvers.lock().unwrap_or_else(PoisonError::into_inner).remove(lab);
+        }
     }
 
     /// Closes the sockets of `lab` whose place was removed or made anew by somebody else. Blocking as
@@ -110,6 +121,7 @@ impl Responder {
     /// The lab is as `topology` says from now on, with its conditions: what is answered follows at once, and no
     /// socket is opened anew for it.
     pub fn show(&self, lab: &LabName, topology: Arc<Topology>) {
+        self.resolver(lab).show(topology.clone());
         self.live(lab).show(topology);
     }
 
@@ -160,8 +172,8 @@ impl Responder {
         let (closing, closed) = oneshot::channel();
         let log = matches!(listener.protocol, Protocol::ApplicationRules(_) | Protocol::FlowLog)
             .then(|| self.logs.of(lab, &listener.name));
-        let serving =
-            server::run((self.room.clone(), self.live(lab)), listener.clone(), socket, log, stopped);
+        let more = More { live: self.live(lab), log, resolver: self.resolver(lab) };
+        let serving = server::run(self.room.clone(), listener.clone(), socket, more, stopped);
         Handle::current().spawn(async move {
             serving.await;
             drop(closing);

@@ -27,7 +27,7 @@ use tokio_rustls::{
     },
 };
 
-use super::{Live, client::Client, echo, room::Room, server};
+use super::{client::Client, echo, room::Room, server};
 
 /// Longest that a test waits for what must come.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -55,10 +55,10 @@ impl Running {
         let (stop, stopped) = oneshot::channel();
         let room = Arc::new(Room::new(files));
         let ended = tokio::spawn(server::run(
-            (room, Live::default()),
+            room,
             listener,
             ListeningSocket::Stream(socket),
-            None,
+            server::More::default(),
             stopped,
         ));
         Self { address, stop, ended }

@@ -6,7 +6,7 @@ use std::{
     io,
     net::{Ipv4Addr, SocketAddr, SocketAddrV4, TcpListener, TcpStream, UdpSocket},
     sync::{
-        Mutex, PoisonError,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicU16, AtomicU64, AtomicUsize, Ordering},
     },
 };
@@ -15,10 +15,10 @@ use fabric_core::{
     conntrack::{CONNECTIONS_MAX, Connection, Ends, Protocol, Status, TcpState, Tuple},
     effective_routes::next_hop::choose,
     kernel::{
-        CountedElement, Decision, Kernel, KernelError, Listening, ListeningSocket, Machine, NamespaceId,
-        Packet, Routing, RuleSet, StepError,
+        CountedElement, Decision, Door, Kernel, KernelError, Listening, ListeningSocket, Machine,
+        NamespaceId, Packet, Routing, RuleSet, StepError,
     },
-    listener::Listener,
+    listener::{self, Listener},
     name::{IfName, LabName},
     object::{Key, MAIN_TABLE, NextHop, Object, Route, Rule},
     place::Place,
@@ -97,12 +97,20 @@ impl FakeKernel {
             let socket = UdpSocket::bind((self.address, 0))?;
             socket.set_nonblocking(true)?;
             let address = socket.local_addr()?;
-            return Ok((ListeningSocket::Datagram(socket), address));
+            let socket = match listener.protocol {
+                listener::Protocol::Dns(_) => ListeningSocket::DatagramBetween(socket, Arc::new(NoDoor)),
+                _ => ListeningSocket::Datagram(socket),
+            };
+            return Ok((socket, address));
         }
         let socket = TcpListener::bind((self.address, 0))?;
         socket.set_nonblocking(true)?;
         let address = socket.local_addr()?;
-        Ok((ListeningSocket::Stream(socket), address))
+        let socket = match listener.protocol {
+            listener::Protocol::Dns(_) => ListeningSocket::Between(socket, Arc::new(NoDoor)),
+            _ => ListeningSocket::Stream(socket),
+        };
+        Ok((socket, address))
     }
 
     /// To whoever listens in the place that has the address.
@@ -417,5 +425,19 @@ impl Kernel for FakeKernel {
 
     fn machine(&self) -> Machine {
         Machine::COMPLETE
+    }
+}
+
+/// A place that nobody goes on from.
+#[derive(Debug)]
+struct NoDoor;
+
+impl Door for NoDoor {
+    fn stream(&self, _: std::net::Ipv4Addr) -> std::io::Result<std::net::TcpStream> {
+        Err(std::io::ErrorKind::NetworkUnreachable.into())
+    }
+
+    fn datagrams(&self) -> std::io::Result<UdpSocket> {
+        Err(std::io::ErrorKind::NetworkUnreachable.into())
     }
 }

@@ -7,9 +7,14 @@ use std::{
 };
 
 use fabric_core::{
+    dns::{
+        record::{Answer, Code, Data, Kind, Question},
+        wire,
+    },
     fault,
     listener::{self, Listener, Protocol},
     place::Place,
+    topology::Transport,
 };
 use fabricd::{
     lab::{Change, ChangeError, ChangeEvent, DeleteEvent, Registry},
@@ -82,7 +87,11 @@ async fn sockets_come_and_go_with_their_machines() {
     let registry = Registry::new(Arc::new(FakeKernel::new()), Ledger::none(), nothing_runs());
     apply(&registry, KUBENET).await.unwrap();
     assert_eq!(open(&registry), wanted(KUBENET));
-    assert_eq!(open(&registry).len(), 13, "two servers on the internet, a machine, two nodes");
+    assert_eq!(
+        open(&registry).len(),
+        19,
+        "two servers on the internet, a machine, two nodes, Azure DNS and CoreDNS"
+    );
     let mut held = connect(address(&registry, Protocol::TcpEcho)).await;
     assert_eq!(says(&mut held, "a\n").await.unwrap(), "a\n");
 
@@ -98,7 +107,7 @@ async fn sockets_come_and_go_with_their_machines() {
     assert_eq!(open(&registry), wanted(&changed()));
     let now = registry.kernel().sockets();
     let stayed = now.iter().filter(|(listener, address)| same.get(*listener) == Some(*address)).count();
-    assert_eq!(stayed, 10, "the servers and nodes");
+    assert_eq!(stayed, 16, "the servers and nodes, Azure DNS and CoreDNS");
     let mut byte = [0];
     assert!(held.read(&mut byte).await.is_err(), "it is reset");
 
@@ -201,11 +210,13 @@ async fn a_place_that_was_made_anew_is_answered_for_again() {
     apply(&registry, KUBENET).await.unwrap();
     assert_eq!(moved(&before), ["machine/server"; 3]);
 
-    // The restart of a node lets all others be, and a fault of a server itself lets all be.
+    // A node's restart takes its pods with it, and lets all others be; so does a fault of a server itself.
     let before = registry.kernel().sockets();
     let node = "aks-nodepool1-11743156-vmss000000".to_owned();
     change(&registry, Change::RestartNode { node }).await;
-    assert_eq!(moved(&before), ["node/aks-nodepool1-11743156-vmss000000"]);
+    let moved = moved(&before);
+    let of_dns = moved.iter().filter(|place| place.starts_with("pod/aks/kube-system/coredns-")).count();
+    assert_eq!((of_dns, moved.len()), (4, 5), "both of CoreDNS, and the node's kube-proxy: {moved:?}");
     let before = registry.kernel().sockets();
     let down = fault::Change::Link { end: "machine/server".into(), change: fault::LinkChange::Down };
     let lab = topology(KUBENET).lab;
@@ -226,4 +237,59 @@ async fn a_port_that_is_taken_is_tried_again() {
     drop(learner);
     apply(&registry, KUBENET).await.unwrap();
     assert_eq!(open(&registry), wanted(KUBENET));
+}
+
+/// What CoreDNS says to `A NAME`, over UDP.
+async fn ask(registry: &Registry<FakeKernel>, name: &str) -> Answer {
+    let sockets = registry.kernel().sockets();
+    let is_it = |listener: &Listener| {
+        listener.place.kind() == "pod" && listener.protocol == Protocol::Dns(Transport::Udp)
+    };
+    let server = *sockets.iter().find(|(listener, _)| is_it(listener)).expect("a socket").1;
+    let client = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+    client.connect(server).await.unwrap();
+    let question = Question { name: name.to_owned(), kind: Kind::A };
+    client.send(&wire::question(7, &question).expect("a question")).await.unwrap();
+    let mut bytes = vec![0; 4096];
+    let length = client.recv(&mut bytes).await.unwrap();
+    wire::read_answer(&bytes[..length]).expect("an answer")
+}
+
+#[tokio::test]
+async fn names_are_answered_and_change_while_the_sockets_stay() {
+    let registry = Registry::new(Arc::new(FakeKernel::new()), Ledger::none(), nothing_runs());
+    apply(&registry, KUBENET).await.unwrap();
+    let answer = ask(&registry, "kubernetes.default.svc.cluster.local").await;
+    assert_eq!(answer.answers[0].data, Data::A([10, 0, 0, 1].into()));
+    assert_eq!(ask(&registry, "web.default.svc.cluster.local").await.code, Code::NxDomain);
+    let sockets = registry.kernel().sockets();
+    let service = "---\napiVersion: v1\nkind: Service\nmetadata: {name: web}\nspec: {clusterIP: 10.0.0.77, \
+                   ports: [{port: 80}]}\n";
+    apply(&registry, &format!("{KUBENET}{service}")).await.unwrap();
+    let answer = ask(&registry, "web.default.svc.cluster.local").await;
+    assert_eq!(answer.answers[0].data, Data::A([10, 0, 0, 77].into()));
+    assert_eq!(registry.kernel().sockets(), sockets);
+    // There is no way to Azure DNS here, and the asker is told.
+    assert_eq!(ask(&registry, "example.com").await.code, Code::ServFail);
+}
+
+#[tokio::test]
+async fn questions_come_by_tcp_too() {
+    let registry = Registry::new(Arc::new(FakeKernel::new()), Ledger::none(), nothing_runs());
+    apply(&registry, KUBENET).await.unwrap();
+    let sockets = registry.kernel().sockets();
+    let is_it = |listener: &Listener| listener.protocol == Protocol::Dns(Transport::Tcp);
+    let server = *sockets.iter().find(|(listener, _)| is_it(listener)).expect("Azure DNS").1;
+    let mut stream = TcpStream::connect(server).await.unwrap();
+    for name in ["example.com", "www.example.org"] {
+        let question = wire::question(9, &Question { name: name.into(), kind: Kind::A }).expect("a question");
+        stream.write_u16(u16::try_from(question.len()).unwrap()).await.unwrap();
+        stream.write_all(&question).await.unwrap();
+        let mut bytes = vec![0; usize::from(stream.read_u16().await.unwrap())];
+        stream.read_exact(&mut bytes).await.unwrap();
+        assert!(wire::is_answer(&bytes, 9));
+        assert_eq!(wire::read_answer(&bytes).expect("an answer").answers.len(), 1, "{name}");
+    }
+    stream.write_all(&[0, 3, 1, 2, 3]).await.unwrap();
+    assert!(stream.read_u16().await.is_err(), "who says no question is left");
 }

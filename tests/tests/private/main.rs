@@ -4,6 +4,7 @@ mod capture;
 mod changes;
 mod compare;
 mod connections;
+mod dns;
 mod documents;
 mod egress;
 mod events;
@@ -49,6 +50,7 @@ fn main() -> ExitCode {
     tests.extend(servers::TESTS);
     tests.extend(workload_verbs::TESTS);
     tests.extend(workloads::TESTS);
+    tests.extend(dns::TESTS);
     let skipped = if *faults::NETEM { None } else { Some(("this kernel has no netem", faults::NETEM_TESTS)) };
     if skipped.is_none() {
         tests.extend(faults::NETEM_TESTS);

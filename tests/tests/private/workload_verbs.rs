@@ -6,9 +6,10 @@ use fabric_tests::{Background, Process, Session, wait_until};
 use nix::sys::signal::Signal;
 use serde_json::Value;
 
-pub const TESTS: [(&str, fn()); 3] = [
+pub const TESTS: [(&str, fn()); 4] = [
     ("deployments_are_exposed_scaled_and_switched", deployments_are_exposed_scaled_and_switched),
     ("curl_prints_an_answer_or_counts_them", curl_prints_an_answer_or_counts_them),
+    ("a_services_pods_answer_in_turn", a_services_pods_answer_in_turn),
     ("an_interrupt_ends_curl_with_what_was_counted", an_interrupt_ends_curl_with_what_was_counted),
 ];
 
@@ -138,6 +139,28 @@ fn curl_prints_an_answer_or_counts_them() {
     // One request ends as curl does.
     session.fails(7, &["curl", "client", "http://203.0.113.10:81"]);
     session.fails(28, &["curl", "client", "http://10.224.0.99", "--max-time", "300ms"]);
+}
+
+/// By its cluster IP, from a pod: both pods answer, and who is not ready is not asked.
+fn a_services_pods_answer_in_turn() {
+    let session = shop();
+    session.ok(&["expose", "deployment/web", "--port", "8080", "--target-port", "80"]);
+    let address =
+        json(&session, &["get", "svc", "web"])["spec"]["clusterIP"].as_str().expect("one").to_owned();
+    let url = format!("http://{address}:8080");
+    let tally = json(&session, &["curl", "client", &url, "--count", "40"]);
+    assert_eq!(tally["failures"], serde_json::json!([]), "{tally}");
+    let answers = tally["answers"].as_array().expect("a list");
+    // Two pods, each by chance: with 40 requests one alone answers once in 2^39.
+    assert_eq!(answers.len(), 2, "{tally}");
+    let first = answers[0]["pod"].as_str().expect("a name");
+    session.ok(&["pod", first, "--ready=false"]);
+    let second = answers[1]["pod"].as_str().expect("a name");
+    let table = session.ok(&["curl", "client", &url, "--count", "20"]);
+    assert!(table.starts_with("POD ") && table.contains(&format!("{second}   20\n")), "{table}");
+    session.ok(&["pod", second, "--ready=false"]);
+    let nobody = session.fabctl(&["curl", "client", &url, "--count", "2"]);
+    assert!(String::from_utf8_lossy(&nobody.stdout).contains("(connection refused)   2\n"), "{nobody:?}");
 }
 
 fn an_interrupt_ends_curl_with_what_was_counted() {

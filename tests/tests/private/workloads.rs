@@ -4,10 +4,11 @@ use std::fs;
 
 use fabric_tests::{Process, Session, wait_until};
 
-pub const TESTS: [(&str, fn()); 3] = [
+pub const TESTS: [(&str, fn()); 4] = [
     ("pods_say_who_they_are", pods_say_who_they_are),
     ("a_command_runs_in_its_pod_and_ends_with_it", a_command_runs_in_its_pod_and_ends_with_it),
     ("a_thousand_pods_answer", a_thousand_pods_answer),
+    ("probes_decide_who_is_ready", probes_decide_who_is_ready),
 ];
 
 const LAB: &str = "apiVersion: fabric/v1\nkind: Lab\nmetadata: {name: workloads}\nmanagedClusters:\n- name: aks\n  \
@@ -160,4 +161,41 @@ fn a_thousand_pods_answer() {
         let answer = curl(&session, first, &[&format!("http://{address}")]);
         assert!(answer.starts_with(&format!("pod: {name}\n")), "{answer}");
     }
+}
+
+fn probes_decide_who_is_ready() {
+    let session = Session::new();
+    let probed = |name: &str, probe: &str| {
+        let probe = format!("readinessProbe: {{{probe}, periodSeconds: 1, failureThreshold: 2}}");
+        pod(name, &format!("containers: [{{name: a, image: nginx, {probe}}}]"))
+    };
+    let service = "---\napiVersion: v1\nkind: Service\nmetadata: {name: web}\nspec: {selector: {app: web}, \
+                   type: LoadBalancer, externalTrafficPolicy: Local, ports: [{port: 80}]}\n";
+    let lab = [
+        LAB.to_owned(),
+        probed("good", "httpGet: {port: 80, path: /ready}"),
+        probed("closed", "tcpSocket: {port: 81}"),
+        deployment("web", 1, "image: nginx"),
+        service.to_owned(),
+    ];
+    apply(&session, &lab.concat());
+    let told = || session.ok(&["events", "--no-follow"]);
+    wait_until("the kubelet has asked", || told().contains("dial tcp 10.244."));
+    let node = pods(&session, "web-")[0].2.clone();
+    let other = if node.ends_with('0') { "aks-a-1-vmss000001" } else { "aks-a-1-vmss000000" };
+    wait_until("the load balancer has asked", || {
+        told().contains(&format!(
+            "the node {other} is left out: Health probe failed: HTTP probe failed with statuscode: 503"
+        ))
+    });
+    let events = told();
+    let closed = events.lines().find(|line| line.contains("Readiness probe failed")).expect("an event");
+    assert!(closed.contains("closed") && closed.contains(":81: connect: connection refused"), "{closed}");
+    assert_eq!(events.matches("Readiness probe failed").count(), 1, "{events}");
+    assert!(!events.contains(&format!("the node {node} is left out")), "{events}");
+    assert_eq!(events.matches("Applied").count(), 1, "{events}");
+    // What asks leaves when its places go.
+    session.ok(&["delete", "lab", "workloads"]);
+    let names = format!("/proc/{}/root/run/netns", Process::tree(session.daemon_pid())[2].pid());
+    assert_eq!(fs::read_dir(names).expect("the daemon's").count(), 0);
 }

@@ -156,23 +156,16 @@ mod tests {
         ");
         let pod = &objects(&lab, Kind::Pods, Some(&pod.name))[0];
         insta::assert_snapshot!(describe::render(pod, &[]), @"
-        Name:              web-6d7b7fc4cc-dn6w4
-        Namespace:         default
-        Node:              aks-pool-11111111-vmss000000/10.224.0.4
-        Labels:            app=web
-                           pod-template-hash=6d7b7fc4cc
-                           tier=front
-        Status:            Running
-        IP:                10.244.0.1
-        IPs:               10.244.0.1
-        Generate Name:     web-6d7b7fc4cc-
-        Owner References:
-          web-6d7b7fc4cc:
-            Api Version:           apps/v1
-            Block Owner Deletion:  true
-            Controller:            true
-            Kind:                  ReplicaSet
-            Uid:                   7e418741-1b8e-8a74-a5fe-f60c9f66576f
+        Name:           web-6d7b7fc4cc-dn6w4
+        Namespace:      default
+        Node:           aks-pool-11111111-vmss000000/10.224.0.4
+        Labels:         app=web
+                        pod-template-hash=6d7b7fc4cc
+                        tier=front
+        Status:         Running
+        IP:             10.244.0.1
+        IPs:            10.244.0.1
+        Controlled By:  ReplicaSet/web-6d7b7fc4cc
         Containers:
           web:
             Image:  nginx
@@ -208,12 +201,12 @@ mod tests {
         IP:                       10.0.9.9
         IPs:                      10.0.9.9
         Ports:
-          Http:
+          http:
             Port:        http  80/TCP
             TargetPort:  http/TCP
             NodePort:    http  30080/TCP
             Endpoints:   10.244.0.1:8080,10.244.1.1:8080
-          DNS:
+          dns:
             Port:        dns  53/UDP
             TargetPort:  dns/UDP
             NodePort:    dns  32220/UDP
@@ -267,14 +260,14 @@ mod tests {
             Addresses:   10.244.0.1
             Conditions:
               Ready:  true
-            Target Ref:  Pod/web-6d7b7fc4cc-dn6w4
-            Node Name:   aks-pool-11111111-vmss000000
+            TargetRef:   Pod/web-6d7b7fc4cc-dn6w4
+            NodeName:    aks-pool-11111111-vmss000000
           -
             Addresses:   10.244.1.1
             Conditions:
               Ready:  true
-            Target Ref:  Pod/web-6d7b7fc4cc-l77fz
-            Node Name:   aks-pool-11111111-vmss000001
+            TargetRef:   Pod/web-6d7b7fc4cc-l77fz
+            NodeName:    aks-pool-11111111-vmss000001
         ");
         insta::assert_snapshot!(text(Kind::Deployments, "web"), @"
         Name:          web

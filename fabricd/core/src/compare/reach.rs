@@ -9,6 +9,7 @@ use super::{
     scene::{End, Scene, cluster_of, node_of},
 };
 use crate::{
+    dns::is_coredns,
     place::Place,
     topology::{SubnetIndex, Topology},
 };
@@ -116,7 +117,9 @@ pub(super) fn askers(topology: &Topology, destination: &End) -> Vec<Asker> {
 
     let mut found = vec![];
     for of in &topology.managed_clusters {
-        let pods = of.pods.iter().filter(|pod| !pod.host_network && pod.address.is_some());
+        // CoreDNS is in every cluster, and of interest to nobody who has no other pod there.
+        let pods =
+            of.pods.iter().filter(|pod| !pod.host_network && pod.address.is_some() && !is_coredns(pod));
         for pod in pods.map(|pod| of.pod_place(pod)) {
             let relation = match cluster {
                 None => Relation::Pod,

@@ -198,7 +198,7 @@ fn one_of_each_relation_asks() {
     node: node/aks-nodepool1-12345678-vmss000000
     VM: vm/device
     ");
-    insta::assert_snapshot!(asked(TWO_CLUSTERS, "pod/blue/default/b"), @r"
+    insta::assert_snapshot!(asked(TWO_CLUSTERS, "pod/blue/default/b"), @"
     pod, other node: pod/blue/default/a
     pod, other cluster: pod/green/default/a
     its node: node/aks-blue-11111111-vmss000001
@@ -244,8 +244,8 @@ fn what_a_cluster_takes_of_the_vnet_follows_from_its_plugin() {
         taken,
         [
             ("kubenet", None, [2, 0, 0]),
-            ("azure", Some("node subnet"), [2, 60, 3]),
-            ("azure", Some("pod subnet"), [2, 32, 3]),
+            ("azure", Some("node subnet"), [2, 60, 5]),
+            ("azure", Some("pod subnet"), [2, 32, 5]),
             ("azure", Some("overlay"), [2, 0, 0]),
             ("none", None, [2, 0, 0]),
         ]

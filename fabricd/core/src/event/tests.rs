@@ -69,6 +69,8 @@ fn nodes_and_pods_come_go_and_move() {
     pod/default/a Moved: node aks-a-1-vmss000000 → aks-a-1-vmss000001, address 10.244.0.9 → 10.244.1.20
     pod/default/b Changed: address 10.244.0.10 → 10.244.0.11
     pod/default/d Added: node aks-a-1-vmss000002, address 10.244.2.9
+    pod/kube-system/coredns-5ff54486cd-ff9l9 Moved: node aks-a-1-vmss000001 → aks-a-1-vmss000000, address 10.244.1.2 → 10.244.0.2
+    pod/kube-system/coredns-5ff54486cd-6gb4x Moved: node aks-a-1-vmss000000 → aks-a-1-vmss000001, address 10.244.0.2 → 10.244.1.2
     ");
     insta::assert_snapshot!(told(&after, &before), @"
     pod/default/d Removed: node aks-a-1-vmss000002, address 10.244.2.9
@@ -78,6 +80,8 @@ fn nodes_and_pods_come_go_and_move() {
     pod/default/a Moved: node aks-a-1-vmss000001 → aks-a-1-vmss000000, address 10.244.1.20 → 10.244.0.9
     pod/default/b Changed: address 10.244.0.11 → 10.244.0.10
     pod/default/c Added: node aks-a-1-vmss000001, address 10.244.1.9
+    pod/kube-system/coredns-5ff54486cd-ff9l9 Moved: node aks-a-1-vmss000000 → aks-a-1-vmss000001, address 10.244.0.2 → 10.244.1.2
+    pod/kube-system/coredns-5ff54486cd-6gb4x Moved: node aks-a-1-vmss000001 → aks-a-1-vmss000000, address 10.244.1.2 → 10.244.0.2
     ");
 }
 
@@ -174,8 +178,10 @@ fn thousands_of_one_kind_are_told_by_their_number() {
         )
     };
     let events = difference(&topology(&lab(0)), &topology(&lab(1_000)));
-    let pods = events.iter().filter(|event| event.object.kind == Kind::Pods).count();
-    assert_eq!(pods, SAME_MAX + 1);
+    // CoreDNS has moved to make room.
+    let of_web =
+        |event: &&Event| event.object.kind == Kind::Pods && !event.object.name.starts_with("coredns-");
+    assert_eq!(events.iter().filter(of_web).count(), SAME_MAX + 1);
     let last = events.last().unwrap();
     assert_eq!((last.object.name.as_str(), last.message.as_str()), ("", "950 more"));
     assert_eq!(last.counts, [("more", 950)]);

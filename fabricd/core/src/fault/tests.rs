@@ -164,7 +164,7 @@ fn what_cannot_be_done_is_said() {
     insta::assert_snapshot!(lab.link("z", LinkChange::Down), @"error: lab `kubenet` has no `z`");
     insta::assert_snapshot!(lab.link("a:eth7", LinkChange::Down), @"error: pod/aks/default/a has no interface `eth7`; it has eth0");
     insta::assert_snapshot!(lab.link("a:", LinkChange::Up), @"error: pod/aks/default/a has no interface ``; it has eth0");
-    insta::assert_snapshot!(lab.link(&format!("node/{NODE}:lo"), LinkChange::Down), @"error: `lo` is no link to anywhere; node/aks-nodepool1-11743156-vmss000000 has eth0, cbr0, veth0a63e862, veth9122c938");
+    insta::assert_snapshot!(lab.link(&format!("node/{NODE}:lo"), LinkChange::Down), @"error: `lo` is no link to anywhere; node/aks-nodepool1-11743156-vmss000000 has eth0, cbr0, veth9a97ee3c, veth44634e33, veth0a63e862, veth9122c938");
     insta::assert_snapshot!(lab.link(&format!("node/{NODE}:cbr0"), delay(1)), @"error: node/aks-nodepool1-11743156-vmss000000:cbr0 is no veth: only a link between two interfaces can be slow or lossy; name one of them");
     insta::assert_snapshot!(lab.link("a", LinkChange::Set(Settings::default())), @"error: say what the link shall have: --delay, --jitter, --loss or --rate");
     let jitter = LinkChange::Set(Settings { jitter: Some(5_000), ..Settings::default() });

@@ -1,7 +1,10 @@
 //! An AKS cluster in a picture: its nodes in one subnet, with their pods.
 
 use super::picture::{Figure, FigureKind, Numbers};
-use crate::topology::{ManagedCluster, NetworkPlugin, Node, Pod, SubnetIndex, Topology};
+use crate::{
+    dns::is_coredns,
+    topology::{ManagedCluster, NetworkPlugin, Node, Pod, SubnetIndex, Topology},
+};
 
 /// Nodes and pods of which all are shown, and how many of more than that.
 const NODES: usize = 12;
@@ -62,7 +65,8 @@ pub(super) fn figure(
     figure.details.push(ranges.unwrap_or_default() + &services);
 
     let mut pods: Vec<Vec<&Pod>> = vec![vec![]; cluster.nodes.len()];
-    for pod in &cluster.pods {
+    // CoreDNS is in every cluster: it would hide what the lab is about.
+    for pod in cluster.pods.iter().filter(|pod| !is_coredns(pod)) {
         pods[pod.node].push(pod);
     }
     let nodes = nodes(cluster, &here);

@@ -5,7 +5,10 @@ use super::{
     line, virtual_network,
     way_out::{self, Departures},
 };
-use crate::topology::{GatewayType, SubnetIndex, Topology};
+use crate::{
+    dns::is_coredns,
+    topology::{GatewayType, SubnetIndex, Topology},
+};
 
 /// A whole picture.
 #[derive(Clone, Debug)]
@@ -180,7 +183,11 @@ fn summary(topology: &Topology) -> String {
         (topology.virtual_networks.len(), "VNet", "VNets"),
         (clusters.len(), "AKS cluster", "AKS clusters"),
         (clusters.iter().map(|cluster| cluster.nodes.len()).sum(), "node", "nodes"),
-        (clusters.iter().map(|cluster| cluster.pods.len()).sum(), "pod", "pods"),
+        (
+            clusters.iter().flat_map(|cluster| &cluster.pods).filter(|pod| !is_coredns(pod)).count(),
+            "pod",
+            "pods",
+        ),
         (topology.virtual_machines.len(), "VM", "VMs"),
         (topology.route_tables.len(), "route table", "route tables"),
         (gateways(GatewayType::Vpn), "VPN gateway", "VPN gateways"),

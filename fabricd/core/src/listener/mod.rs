@@ -18,9 +18,11 @@ use std::{
 
 use self::{health_server::HealthServer, image::Speech, workload::PodServer};
 use crate::{
+    blueprint::PLATFORM_ADDRESS,
+    dns,
     firewall::{ApplicationRule, Collection, LOG_GROUP, PROXY_PORT},
     place::Place,
-    topology::{AzureFirewall, Topology},
+    topology::{AzureFirewall, Topology, Transport},
 };
 
 /// A port that is answered at one place.
@@ -53,6 +55,8 @@ pub enum Protocol {
     UdpEcho,
     /// HTTP and TLS that a firewall redirects to the daemon, which decides by these rules and passes it on.
     ApplicationRules(Arc<Vec<Collection<ApplicationRule>>>),
+    /// DNS, over the transport. What is answered is the lab's zones', see [`crate::dns::Zones`].
+    Dns(Transport),
     /// What a firewall's rules log. The port is the group of the kernel's log.
     FlowLog,
     /// A container of a pod, by HTTP, HTTPS or UDP.
@@ -65,7 +69,7 @@ impl Protocol {
     /// Whether it is over UDP.
     pub fn is_datagram(&self) -> bool {
         match self {
-            Self::UdpEcho => true,
+            Self::UdpEcho | Self::Dns(Transport::Udp) => true,
             Self::Pod(server) => server.speech == Speech::Udp,
             _ => false,
         }
@@ -95,7 +99,7 @@ const ECHO: u16 = 7;
 
 /// Every port that somebody of the lab answers on: servers on the internet 80 and 443, machines on premises 80,
 /// and both 7 for TCP and UDP. Firewalls have their application rules, and a log. Pods answer for their
-/// containers, nodes for kube-proxy.
+/// containers, nodes for kube-proxy. Azure DNS, CoreDNS' pods and DNS servers of one's own answer on 53.
 pub fn listeners(topology: &Topology) -> BTreeSet<Listener> {
     let machines = topology.on_premises.iter().flat_map(|site| &site.machines).flat_map(|machine| {
         let place = Place::Machine { name: machine.name.clone() };
@@ -110,7 +114,23 @@ pub fn listeners(topology: &Topology) -> BTreeSet<Listener> {
     let clusters = topology.managed_clusters.iter();
     let clusters =
         clusters.flat_map(|cluster| health_server::of_cluster(cluster).chain(workload::of_cluster(cluster)));
-    machines.chain(servers).chain(firewalls).chain(clusters).collect()
+    machines.chain(servers).chain(firewalls).chain(clusters).chain(of_dns(topology)).collect()
+}
+
+/// Both transports of every DNS server.
+fn of_dns(topology: &Topology) -> impl Iterator<Item = Listener> {
+    dns::places(topology).flat_map(|(place, name)| {
+        // The VNet's other address there is a tunnel's: an answer must come from the one that was asked.
+        let address = matches!(place, Place::Platform { .. }).then_some(PLATFORM_ADDRESS.into());
+        [Transport::Tcp, Transport::Udp].map(|transport| Listener {
+            place: place.clone(),
+            address,
+            port: dns::PORT,
+            protocol: Protocol::Dns(transport),
+            name: name.clone(),
+            fqdns: vec![],
+        })
+    })
 }
 
 fn of_firewall(firewall: &AzureFirewall) -> [Listener; 2] {
@@ -164,6 +184,8 @@ mod tests {
         assert_eq!(
             lines,
             [
+                "platform/aks-vnet: TCP 168.63.129.16:53 Dns(Tcp)",
+                "platform/aks-vnet: UDP 168.63.129.16:53 Dns(Udp)",
                 "server/example-com: TCP 203.0.113.10:7 TcpEcho",
                 "server/example-com: UDP 203.0.113.10:7 UdpEcho",
                 "server/example-com: TCP 203.0.113.10:80 Http",
@@ -177,6 +199,10 @@ mod tests {
                 "machine/server: TCP 10.1.2.3:80 Http",
                 "node/aks-nodepool1-11743156-vmss000000: TCP *:10256 Health(Node)",
                 "node/aks-pool2-13111960-vmss000000: TCP *:10256 Health(Node)",
+                "pod/aks/kube-system/coredns-5ff54486cd-8rfrq: TCP *:53 Dns(Tcp)",
+                "pod/aks/kube-system/coredns-5ff54486cd-8rfrq: UDP *:53 Dns(Udp)",
+                "pod/aks/kube-system/coredns-5ff54486cd-bj8vh: TCP *:53 Dns(Tcp)",
+                "pod/aks/kube-system/coredns-5ff54486cd-bj8vh: UDP *:53 Dns(Udp)",
             ]
         );
     }

@@ -9,6 +9,7 @@ use super::{
     image::{Image, Speech, image},
 };
 use crate::{
+    dns::is_coredns,
     health_probe::readiness,
     program::container,
     topology::{ManagedCluster, Pod, Transport},
@@ -175,9 +176,10 @@ fn http_echo(arguments: &[String]) -> Vec<Served> {
     port.map(|port| Served { port, speech: Speech::Http, behaviour }).into_iter().collect()
 }
 
-/// Every port of all pods of `cluster`: of two containers that want the same one, the first has it.
+/// Every port of all pods of `cluster`, but for those that answer DNS: of two containers that want the same one,
+/// the first has it.
 pub(super) fn of_cluster(cluster: &ManagedCluster) -> impl Iterator<Item = Listener> + '_ {
-    cluster.pods.iter().flat_map(move |pod| of_pod(cluster, pod))
+    cluster.pods.iter().filter(|pod| !is_coredns(pod)).flat_map(move |pod| of_pod(cluster, pod))
 }
 
 fn of_pod(cluster: &ManagedCluster, pod: &Pod) -> Vec<Listener> {

@@ -9,6 +9,7 @@ use serde::Deserialize;
 
 use super::{
     azure_firewall::AzureFirewall,
+    dns::{DhcpOptions, DnsServer, PrivateDnsZone},
     http_proxy::HttpProxy,
     internet::{Internet, NatGateway, PublicIpAddress},
     managed_cluster::ManagedCluster,
@@ -40,6 +41,9 @@ pub struct Lab {
     /// Public IP addresses, which load balancers, NAT gateways, firewalls and VMs name to have them.
     #[serde(default, rename = "publicIPAddresses")]
     pub public_ip_addresses: Vec<PublicIpAddress>,
+    /// Private DNS zones, which VNets are linked to.
+    #[serde(default)]
+    pub private_dns_zones: Vec<PrivateDnsZone>,
     /// Azure Firewalls, each in a subnet `AzureFirewallSubnet`.
     #[serde(default)]
     pub azure_firewalls: Vec<AzureFirewall>,
@@ -99,6 +103,8 @@ pub struct VirtualNetwork {
     /// Its halves of peerings with other VNets. Packets flow only where both VNets have one.
     #[serde(default)]
     pub virtual_network_peerings: Vec<VirtualNetworkPeering>,
+    /// What its VMs are told. Default: Azure's own DNS servers.
+    pub dhcp_options: Option<DhcpOptions>,
 }
 
 /// One VNet's half of a peering.
@@ -162,6 +168,8 @@ pub struct VirtualMachine {
     pub sysctls: BTreeMap<String, String>,
     /// Makes it an HTTP proxy. Default: it runs nothing.
     pub http_proxy: Option<HttpProxy>,
+    /// Makes it a DNS server. Default: it is none.
+    pub dns_server: Option<DnsServer>,
 }
 
 /// A gateway between a VNet and sites on premises. Its VNet needs a subnet `GatewaySubnet`.
@@ -218,4 +226,6 @@ pub struct Machine {
     /// Its address, in one of the site's networks.
     #[serde(rename = "privateIPAddress")]
     pub private_ip_address: Address,
+    /// Makes it a DNS server, which the other machines of its site then ask. Default: it is none.
+    pub dns_server: Option<DnsServer>,
 }

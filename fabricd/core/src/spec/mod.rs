@@ -6,6 +6,7 @@
 
 pub mod azure_firewall;
 mod diagnostic;
+pub mod dns;
 mod document;
 pub mod edit;
 pub mod http_proxy;

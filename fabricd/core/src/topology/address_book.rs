@@ -210,7 +210,13 @@ mod tests {
         let subnets =
             vec![Subnet { name: "s".into(), address_prefix: prefix, route_table: None, nat_gateway: None }];
         let name = "v".into();
-        AddressBook::of(&[VirtualNetwork { name, address_prefixes: vec![prefix], subnets, peerings: vec![] }])
+        AddressBook::of(&[VirtualNetwork {
+            name,
+            address_prefixes: vec![prefix],
+            subnets,
+            peerings: vec![],
+            dns_servers: vec![],
+        }])
     }
 
     fn address(last: u8) -> Ipv4Addr {

@@ -6,6 +6,7 @@ use ipnet::Ipv4Net;
 
 use super::{
     ManagedCluster, NetworkPlugin,
+    coredns::{self, CUSTOM},
     workload::{CLUSTER, annotations, written_cluster},
 };
 use crate::spec::{LabSpec, ip_masq_agent::IpMasqAgent, problem::Problem, suggest::quoted};
@@ -28,13 +29,13 @@ pub(super) fn resolve(
 ) -> Vec<Vec<Ipv4Net>> {
     let mut cidrs = vec![vec![]; clusters.len()];
     let mut written = BTreeSet::new();
-    for config_map in &spec.config_maps {
+    for config_map in spec.config_maps.iter().filter(|it| !coredns::is_custom(&it.value.metadata)) {
         let (at, metadata) = (config_map.at(), &config_map.value.metadata);
         let name = metadata.name.as_deref().unwrap_or_default();
         let namespace = metadata.namespace.as_deref().unwrap_or("default");
         if (namespace, name) != (NAMESPACE, NAME) {
             let message = format!("the ConfigMap {} in {} is not built yet", quoted(name), quoted(namespace));
-            let help = format!("`{NAME}` in `{NAMESPACE}` is the only one that means something here");
+            let help = format!("`{NAME}` and `{CUSTOM}` in `{NAMESPACE}` are those that mean something here");
             problems.push(Problem::new(at.key("metadata").key("name").span(), message).help(help));
             continue;
         }

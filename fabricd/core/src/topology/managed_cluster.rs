@@ -14,6 +14,7 @@ use super::{
     unique::Names,
 };
 use crate::{
+    dns::corefile::Custom,
     name::check_label,
     spec::{LabSpec, managed_cluster as spec, problem::Problem, tree::At},
 };
@@ -210,6 +211,7 @@ impl Drafted<'_> {
             service_cidr: network.service_cidr,
             dns_service_ip: network.dns_service_ip,
             non_masquerade_cidrs: vec![],
+            coredns_custom: Custom::default(),
             outbound: Outbound::NOTHING,
             http_proxy,
             agent_pools,

@@ -12,8 +12,10 @@ mod connections;
 mod container_port;
 mod container_probe;
 mod controller_name;
+mod coredns;
 mod deployment;
 mod derived_name;
+mod dns;
 mod egress;
 mod firewall_rules;
 mod gateway;
@@ -59,6 +61,7 @@ use k8s_openapi::api::{apps::v1::Deployment, core::v1::Pod as PodManifest};
 pub use self::{
     azure_firewall::AzureFirewall,
     controller_name::{Made, endpoint_slice, replica_set},
+    dns::{DnsServer, DnsZone, PrivateDnsZone, VirtualNetworkLink, ZoneRecord},
     internet::{Internet, Server},
     nat_gateway::NatGateway,
     network_interface::{NetworkInterface, Overlay},
@@ -74,6 +77,7 @@ pub use crate::spec::lab::GatewayType;
 use crate::{
     address_plan::{MaxSurge, Mode},
     condition::Conditions,
+    dns::corefile::Custom,
     name::LabName,
     place::Place,
 };
@@ -99,6 +103,8 @@ pub struct Topology {
     pub nat_gateways: Vec<NatGateway>,
     /// Public IP addresses of the file that nothing has.
     pub unassociated_addresses: Vec<PublicAddress>,
+    /// Private DNS zones.
+    pub private_dns_zones: Vec<PrivateDnsZone>,
     /// Azure Firewalls.
     pub azure_firewalls: Vec<AzureFirewall>,
     /// What there is beyond Azure; `None` if nothing of the lab has a way there.
@@ -118,6 +124,8 @@ pub struct VirtualNetwork {
     pub subnets: Vec<Subnet>,
     /// Its halves of peerings.
     pub peerings: Vec<Peering>,
+    /// DNS servers that its VMs are told, in the order in which they are asked. Azure DNS if there are none.
+    pub dns_servers: Vec<Ipv4Addr>,
 }
 
 /// One VNet's half of a peering.
@@ -242,6 +250,8 @@ pub struct Machine {
     pub name: String,
     /// In one of the site's prefixes.
     pub address: Ipv4Addr,
+    /// What makes it a DNS server, if it is one.
+    pub dns_server: Option<DnsServer>,
 }
 
 /// A VM.
@@ -255,6 +265,8 @@ pub struct VirtualMachine {
     pub ip_forward: bool,
     /// What makes it an HTTP proxy, if it is one.
     pub http_proxy: Option<HttpProxyServer>,
+    /// What makes it a DNS server, if it is one.
+    pub dns_server: Option<DnsServer>,
 }
 
 /// An HTTP proxy that runs on a VM.
@@ -296,6 +308,8 @@ pub struct ManagedCluster {
     pub dns_service_ip: Ipv4Addr,
     /// What ip-masq-agent is told beside the network plugin's own (`azure-ip-masq-agent-config`).
     pub non_masquerade_cidrs: Vec<Ipv4Net>,
+    /// What CoreDNS does beside AKS' own (`coredns-custom`).
+    pub coredns_custom: Custom,
     /// How it leaves for the internet.
     pub outbound: Outbound,
     /// The HTTP proxy of its nodes and pods, if it has one.

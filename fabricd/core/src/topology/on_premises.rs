@@ -7,6 +7,7 @@ use ipnet::Ipv4Net;
 use super::{
     Machine, Site, VirtualNetwork, VirtualNetworkGateway,
     address_range::{overlap, overlapping, refused_by_azure},
+    dns,
     unique::Names,
 };
 use crate::{
@@ -140,7 +141,9 @@ fn machines(
                 }
             }
         }
-        machines.push(Machine { name: machine.name.clone(), address });
+        let dns_server =
+            machine.dns_server.as_ref().map(|config| dns::server(config, written.key("dnsServer"), problems));
+        machines.push(Machine { name: machine.name.clone(), address, dns_server });
     }
     machines
 }

@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, net::Ipv4Addr};
 use super::{
     ManagedCluster, NetworkPlugin, Pod, Rollout, Standing, SubnetIndex, Topology, VirtualNetwork,
     address_book::AddressBook,
-    connected_ranges, egress,
+    connected_ranges, coredns, dns, egress,
     ground::Ground,
     ip_masq_agent,
     managed_cluster::Unpopulated,
@@ -119,6 +119,7 @@ fn try_resolve(
     if problems.is_empty() {
         route_table::serve_kubenet(spec, lab, &managed_clusters, &mut networks, &mut route_tables, problems);
     }
+    let private_dns_zones = dns::private_zones(spec, &networks, problems);
     let mut topology = Topology {
         lab: name?,
         virtual_networks: networks,
@@ -129,6 +130,7 @@ fn try_resolve(
         managed_clusters,
         nat_gateways,
         unassociated_addresses,
+        private_dns_zones,
         azure_firewalls,
         internet,
         conditions: standing.conditions.clone(),
@@ -165,6 +167,7 @@ pub(super) fn check_sizes(spec: &LabSpec, problems: &mut Vec<Problem>) -> Option
         ("natGateways", lab.nat_gateways.len()),
         ("azureFirewalls", lab.azure_firewalls.len()),
         ("publicIPAddresses", lab.public_ip_addresses.len()),
+        ("privateDnsZones", lab.private_dns_zones.len()),
     ];
     let before = problems.len();
     let mut limit = |at: At<'_>, length: usize| {
@@ -244,6 +247,20 @@ fn populate<'a>(
         .zip(&drafts)
         .map(|(cluster, drafts)| scheduler::place(cluster, drafts, course, problems))
         .collect();
+    let coredns: Vec<_> = borrowed
+        .iter()
+        .enumerate()
+        .map(|cluster| coredns::drafts(spec, lab, (cluster.0, cluster.1), &deployments))
+        .collect();
+    let (mut drafts, mut placed) = (drafts, placed);
+    for (index, (pods, _)) in coredns.iter().enumerate() {
+        if clusters[index].complete {
+            let nodes = coredns::place(borrowed[index], (&drafts[index], &placed[index]), pods, course);
+            drafts[index].extend(pods);
+            placed[index].extend(nodes);
+        }
+    }
+    let customs = coredns::custom(spec, &borrowed, problems);
     let batches = batches(spec, &borrowed, &drafts, &placed, course, (networks, book), problems);
 
     let mut clusters: Vec<ManagedCluster> = clusters.into_iter().map(|it| it.cluster).collect();
@@ -263,6 +280,10 @@ fn populate<'a>(
     }
     for (cluster, deployment) in deployments {
         clusters[cluster].deployments.push(deployment);
+    }
+    for ((cluster, (_, deployment)), custom) in clusters.iter_mut().zip(&coredns).zip(customs) {
+        cluster.deployments.extend(deployment.clone());
+        cluster.coredns_custom = custom;
     }
     let frontends = service::settle(lab, services, &mut clusters, course.standing, problems);
     frontend::check_rules(&frontends, &clusters, problems);

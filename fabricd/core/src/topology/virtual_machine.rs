@@ -6,9 +6,9 @@ use std::{
 };
 
 use super::{
-    HttpProxyServer, NetworkInterface, Standing, SubnetIndex, VirtualMachine, VirtualNetwork,
+    DnsServer, HttpProxyServer, NetworkInterface, Standing, SubnetIndex, VirtualMachine, VirtualNetwork,
     address_book::{AddressBook, Refusal, usable},
-    http_proxy, resource_name,
+    dns, http_proxy, resource_name,
     unique::Names,
     virtual_network::find_subnet,
 };
@@ -23,6 +23,7 @@ pub(super) struct Draft<'a> {
     enable_ip_forwarding: bool,
     ip_forward: bool,
     http_proxy: Option<HttpProxyServer>,
+    dns_server: Option<DnsServer>,
 }
 
 /// The only parameter of a VM's kernel that a lab file can set.
@@ -76,6 +77,10 @@ pub(super) fn draft<'a>(
                 .http_proxy
                 .as_ref()
                 .map(|config| http_proxy::server(config, at.key("httpProxy"), problems)),
+            dns_server: vm
+                .dns_server
+                .as_ref()
+                .map(|config| dns::server(config, at.key("dnsServer"), problems)),
         });
     }
     drafts
@@ -109,7 +114,9 @@ pub(super) fn settle(
     problems: &mut Vec<Problem>,
 ) -> Vec<VirtualMachine> {
     let mut vms = vec![];
-    for Draft { name, at, subnet, address, enable_ip_forwarding, ip_forward, http_proxy } in drafts {
+    for Draft { name, at, subnet, address, enable_ip_forwarding, ip_forward, http_proxy, dns_server } in
+        drafts
+    {
         if is_node(&name) {
             let message = format!("an AKS node called `{name}` exists already");
             problems.push(Problem::new(at.key("name").span(), message).help("give the VM another name"));
@@ -141,6 +148,7 @@ pub(super) fn settle(
             },
             ip_forward,
             http_proxy,
+            dns_server,
         });
     }
     vms

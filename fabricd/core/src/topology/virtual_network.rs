@@ -6,7 +6,7 @@ use super::{
     Subnet, SubnetIndex, VirtualNetwork,
     address_range::{overlapping, refused_by_azure},
     derived_name::digits,
-    resource_name,
+    dns, resource_name,
     unique::Names,
 };
 use crate::spec::{
@@ -44,6 +44,7 @@ pub(super) fn managed_default(lab: &str, cluster: &str) -> VirtualNetwork {
             nat_gateway: None,
         }],
         peerings: vec![],
+        dns_servers: vec![],
     }
 }
 
@@ -109,7 +110,14 @@ fn virtual_network(
     let subnets: Vec<Subnet> = spec.subnets.iter().map(subnet).collect();
     let space = Space { at, prefixes: &prefixes, subnets: &subnets };
     space.check(spec, problems);
-    VirtualNetwork { name: spec.name.clone(), address_prefixes: prefixes, subnets, peerings: vec![] }
+    let dns_servers = dns::servers(spec.dhcp_options.as_ref(), at, problems);
+    VirtualNetwork {
+        name: spec.name.clone(),
+        address_prefixes: prefixes,
+        subnets,
+        peerings: vec![],
+        dns_servers,
+    }
 }
 
 fn subnet(spec: &lab::Subnet) -> Subnet {

@@ -7,7 +7,10 @@ use fabric_core::{
     topology::Topology,
 };
 
-use crate::{text::topology, well_formed};
+use crate::{
+    text::{topology, written},
+    well_formed,
+};
 
 fn lab(name: &str) -> Topology {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../labs");
@@ -156,7 +159,7 @@ fn everything_in_a_lab_is_in_its_picture() {
             shown(name);
             shown(&nic.private_ip_address.to_string());
         }
-        for pod in topology.managed_clusters.iter().flat_map(|cluster| &cluster.pods) {
+        for pod in topology.managed_clusters.iter().flat_map(written) {
             shown(&pod.name);
             pod.address.iter().for_each(|address| shown(&address.to_string()));
         }
@@ -217,7 +220,7 @@ fn the_largest_lab_is_shown_in_part_with_the_numbers_of_the_rest() {
 fn small_clusters_are_shown_whole() {
     let topology = cluster("networkPlugin: azure, networkPluginMode: overlay", 2, 48);
     let texts = well_formed::texts(&draw(&topology, Format::Svg));
-    for pod in &topology.managed_clusters[0].pods {
+    for pod in written(&topology.managed_clusters[0]) {
         assert!(texts.contains(&pod.name), "{}", pod.name);
     }
     assert!(!texts.iter().any(|text| text.starts_with("+ ")), "{texts:?}");

@@ -5,7 +5,7 @@ use fabric_core::{
     topology::{ManagedCluster, Node},
 };
 
-use crate::text::{mistakes, topology};
+use crate::text::{mistakes, topology, written};
 
 const STATIC_BLOCK: &str = include_str!("../labs/static-block.yaml");
 
@@ -46,7 +46,7 @@ fn a_node_gets_whole_blocks_and_keeps_one_address_of_them() {
     // The first block of the subnet has addresses that Azure keeps.
     let pairs = [["10.241.0.16/28", "10.241.0.32/28"], ["10.241.0.48/28", "10.241.0.64/28"]];
     assert_eq!(blocks, [pairs[0].to_vec(), pairs[1].to_vec(), vec![]]);
-    let pods: Vec<_> = cluster.pods.iter().map(|pod| (pod.node, pod.address.unwrap().to_string())).collect();
+    let pods: Vec<_> = written(&cluster).map(|pod| (pod.node, pod.address.unwrap().to_string())).collect();
     // a: .16 is the node's own. b: the address decides the node. c: in the range, behind the batch's own.
     assert_eq!(
         pods,

@@ -1,8 +1,9 @@
 //! Shared forms of in- and output.
 
 use fabric_core::{
+    dns::is_coredns,
     spec::{Diagnostic, Source, load},
-    topology::Topology,
+    topology::{ManagedCluster, Pod, Topology},
 };
 
 /// Loads one file; panics with its mistakes.
@@ -11,6 +12,11 @@ pub fn topology(text: &str) -> Topology {
         Ok(topology) => topology,
         Err(diagnostics) => panic!("{}", rendered(&diagnostics)),
     }
+}
+
+/// The pods of the lab file: all but CoreDNS'.
+pub fn written(cluster: &ManagedCluster) -> impl Iterator<Item = &Pod> {
+    cluster.pods.iter().filter(|pod| !is_coredns(pod))
 }
 
 /// The mistakes of one file, as text.

@@ -7,7 +7,7 @@ use fabric_core::{
     topology::{ManagedCluster, Topology},
 };
 
-use crate::text::{mistakes, topology};
+use crate::text::{mistakes, topology, written};
 
 /// A lab of one cluster with these pools, and these documents after it.
 fn cluster(pools: &str, documents: &str) -> Topology {
@@ -33,7 +33,7 @@ fn deployment(name: &str, replicas: u32) -> String {
 }
 
 fn placements(cluster: &ManagedCluster) -> Vec<(&str, usize, String)> {
-    cluster.pods.iter().map(|pod| (pod.name.as_str(), pod.node, pod.address.unwrap().to_string())).collect()
+    written(cluster).map(|pod| (pod.name.as_str(), pod.node, pod.address.unwrap().to_string())).collect()
 }
 
 #[test]
@@ -111,10 +111,10 @@ fn pods_spread_and_leave_pinned_addresses_alone() {
 fn pods_of_a_deployment_look_like_those_of_a_replica_set() {
     let lab = cluster("{name: one, count: 2}", &deployment("web", 3));
     let cluster = &lab.managed_clusters[0];
-    assert_eq!(cluster.deployments.len(), 1);
-    let names: BTreeSet<&str> = cluster.pods.iter().map(|pod| pod.name.as_str()).collect();
+    assert_eq!(cluster.deployments.len(), 2, "and CoreDNS");
+    let names: BTreeSet<&str> = written(cluster).map(|pod| pod.name.as_str()).collect();
     assert_eq!(names.len(), 3);
-    for pod in &cluster.pods {
+    for pod in written(cluster) {
         let parts: Vec<&str> = pod.name.split('-').collect();
         let [name, hash, suffix] = parts[..] else { panic!("{}", pod.name) };
         assert_eq!((name, suffix.len()), ("web", 5));
@@ -180,10 +180,10 @@ fn the_largest_kubenet_cluster_is_resolved() {
     let text = "apiVersion: fabric/v1\nkind: Lab\nmetadata: {name: lab}\nmanagedClusters:\n\
         - {name: aks, networkProfile: {networkPlugin: kubenet, podCidr: 100.64.0.0/10}, agentPoolProfiles: [{name: a, count: 400}]}\n";
     let lab = topology(&(text.to_owned() + &deployment("web", 12_000)));
-    assert_eq!(lab.managed_clusters[0].pods.len(), 12_000);
+    assert_eq!(lab.managed_clusters[0].pods.len(), 12_002);
     assert_eq!(lab.route_tables[0].routes.len(), 400);
     let addresses: BTreeSet<_> = lab.managed_clusters[0].pods.iter().map(|pod| pod.address).collect();
-    assert_eq!(addresses.len(), 12_000);
+    assert_eq!(addresses.len(), 12_002);
 }
 
 #[test]

@@ -155,7 +155,7 @@ fn readiness_probes_ask_from_the_node() {
         })
         .collect();
     insta::assert_snapshot!(told.join("\n"), @r#"
-    Pod { pod: "aks/default/http", container: "a" } node/aks-a-1-vmss000000 10.244.0.1:8080 Http { path: "/r?x=1", headers: [("A", "b")], last_good: 399 } Rhythm { initial_delay: 0, period: 2, timeout: 1, failure_threshold: 3, success_threshold: 1 }
+    Pod { pod: "aks/default/http", container: "a" } node/aks-a-1-vmss000000 10.244.0.1:8080 Http { path: "/r?x=1", user_agent: "kube-probe/1.30", headers: [("A", "b")], last_good: 399 } Rhythm { initial_delay: 0, period: 2, timeout: 1, failure_threshold: 3, success_threshold: 1 }
     Pod { pod: "aks/default/tcp", container: "a" } node/aks-a-1-vmss000001 10.244.1.1:8080 Tcp Rhythm { initial_delay: 5, period: 10, timeout: 1, failure_threshold: 1, success_threshold: 1 }
     "#);
 }

@@ -7,7 +7,7 @@ use crate::programs;
 
 /// Name, the argument that makes it tell its version, its Debian package, and what it is for if labs
 /// work without it.
-const PROGRAMS: [(&str, &str, &str, Option<&str>); 9] = [
+const PROGRAMS: [(&str, &str, &str, Option<&str>); 10] = [
     ("iptables-nft-restore", "--version", "iptables", None),
     ("nft", "--version", "nftables", None),
     ("tcpdump", "--version", "tcpdump", None),
@@ -15,6 +15,7 @@ const PROGRAMS: [(&str, &str, &str, Option<&str>); 9] = [
     ("ip", "-V", "iproute2", None),
     ("traceroute", "--version", "traceroute", Some("for the exercises that use it")),
     ("curl", "--version", "curl", Some("to ask servers whom they see")),
+    ("dig", "-v", "bind9-dnsutils", Some("to ask DNS servers what they know")),
     ("ipset", "--version", "ipset", Some("to look at network policies")),
     ("tinyproxy", "-v", "tinyproxy-bin", Some("for VMs that are HTTP proxies")),
 ];

@@ -67,7 +67,7 @@ impl<'a> Frontends<'a> {
                     elements.join(", ")
                 );
             }
-            if translated.iter().any(|rule| public(rule)) {
+            if translated.iter().any(public) {
                 let _ = writeln!(
                     text,
                     "    iifname \"vm0\" ct direction reply ct status dnat meta mark set {ANSWER:#x}"

@@ -95,6 +95,7 @@ pub fn cluster(network_plugin: NetworkPlugin, services: Vec<Service>) -> Managed
         service_cidr: "10.0.0.0/16".parse().unwrap(),
         dns_service_ip: Ipv4Addr::new(10, 0, 0, 10),
         non_masquerade_cidrs: vec![],
+        coredns_custom: Default::default(),
         outbound: Outbound::NOTHING,
         http_proxy: None,
         agent_pools: vec![AgentPool {
@@ -128,6 +129,7 @@ fn empty_topology() -> Topology {
         managed_clusters: vec![],
         nat_gateways: vec![],
         unassociated_addresses: vec![],
+        private_dns_zones: vec![],
         azure_firewalls: vec![],
         internet: None,
         conditions: crate::condition::Conditions::default(),
