@@ -22,7 +22,7 @@ macro_rules! plugin {
                 include_str!(concat!("../../services/", $name, ".yaml")),
                 include_str!("../../services/manifests.yaml"),
             ];
-            every_cell($name, &files, &PROBED, &[(12, 11), (13, 8), (12, 6)]);
+            every_cell($name, &files, &[(12, 11, &PROBED), (13, 8, &[]), (12, 6, &[])]);
         }
     };
 }
@@ -33,7 +33,8 @@ pub const TESTS: [(&str, fn()); 5] = [
     ("every_service_with_pod_subnet", plugin!("pod-subnet")),
     ("every_service_with_overlay", plugin!("overlay")),
     ("every_choice_of_an_endpoint", || {
-        every_cell("endpoints", &[include_str!("../../services/endpoints.yaml")], &[], &[(6, 7), (4, 6)]);
+        let tables = [(6, 7, NONE), (4, 6, NONE), (6, 9, &UNREADY), (4, 5, &NOBODY_READY)];
+        every_cell("endpoints", &[include_str!("../../services/endpoints.yaml")], &tables);
     }),
 ];
 
@@ -44,6 +45,9 @@ const SECTIONS: &str = include_str!("../../../docs/services.md");
 const MANY: usize = 24;
 
 /// Who asks what, and what comes of it once the health probes know all nodes.
+type Probed = [(&'static str, &'static str, &'static str)];
+
+const NONE: &Probed = &[];
 const PROBED: [(&str, &str, &str); 6] = [
     ("server/example-com", "198.51.100.12", "203.0.113.10"),
     ("server/example-com", "198.51.100.13", "203.0.113.10"),
@@ -52,6 +56,10 @@ const PROBED: [(&str, &str, &str); 6] = [
     ("vm/far", "10.224.1.84", "-"),
     ("vm/far", "10.224.1.85", "10.224.9.4"),
 ];
+
+const UNREADY: [(&str, &str, &str); 1] = [("server/example-com", "198.51.100.23", "t0")];
+const NOBODY_READY: [(&str, &str, &str); 2] =
+    [("server/example-com", "198.51.100.21", "-"), ("vm/far", "10.224.1.85", "-")];
 
 /// What a table's cells name.
 #[derive(Clone, Copy)]
@@ -71,7 +79,14 @@ struct Table {
     rows: Vec<(String, Vec<String>)>,
 }
 
-fn every_cell(lab: &str, files: &[&str], probed: &[(&str, &str, &str)], sizes: &[(usize, usize)]) {
+/// What is done in a section, from top to bottom.
+enum Step {
+    Command(Vec<String>),
+    Table(Table),
+}
+
+/// `expected` has the rows and columns of each table, and what is to be waited for before it.
+fn every_cell(lab: &str, files: &[&str], expected: &[(usize, usize, &Probed)]) {
     let session = Session::new();
     let mut apply = vec!["apply".to_owned()];
     for (number, text) in files.iter().enumerate() {
@@ -80,27 +95,40 @@ fn every_cell(lab: &str, files: &[&str], probed: &[(&str, &str, &str)], sizes: &
         apply.extend(["-f".to_owned(), file.to_str().expect("UTF-8").to_owned()]);
     }
     session.ok(&apply.iter().map(String::as_str).collect::<Vec<_>>());
-    let tables = tables(lab);
-    let found: Vec<(usize, usize)> =
-        tables.iter().map(|table| (table.rows.len(), table.asked.len())).collect();
-    assert_eq!(found, sizes, "rows and columns of the tables");
-    wait_for_probes(&session, probed);
-    let wrong: Vec<String> = tables.iter().flat_map(|table| table.check(&session)).collect();
+    let mut expected = expected.iter();
+    let mut wrong = vec![];
+    for step in steps(lab) {
+        match step {
+            Step::Command(words) => {
+                session.ok(&words.iter().map(String::as_str).collect::<Vec<_>>());
+            }
+            Step::Table(table) => {
+                let (rows, columns, probed) = expected.next().expect("a table more than are known");
+                assert_eq!((table.rows.len(), table.asked.len()), (*rows, *columns), "rows and columns");
+                wait_for_probes(&session, table.cells, probed);
+                wrong.extend(table.check(&session));
+            }
+        }
+    }
+    assert!(expected.next().is_none(), "a table is missing");
     assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
 }
 
-/// The tables of the section whose heading names the lab.
-fn tables(lab: &str) -> Vec<Table> {
+/// The commands and tables of the section whose heading names the lab.
+fn steps(lab: &str) -> Vec<Step> {
     let heading = format!("(`tests/services/{lab}.yaml`)");
     let section = SECTIONS
         .split("\n## ")
         .find(|section| section.lines().next().is_some_and(|line| line.ends_with(&heading)))
         .unwrap_or_else(|| panic!("docs/services.md has no section for {lab}"));
-    let mut tables = vec![];
+    let mut steps = vec![];
     let mut lines = section.lines().peekable();
     while let Some(line) = lines.next() {
+        if let Some(command) = line.strip_prefix("$ fabctl ") {
+            steps.push(Step::Command(command.split_whitespace().map(str::to_owned).collect()));
+        }
         let mut heads = cells(line).into_iter();
-        let cells_name = match heads.next().as_deref() {
+        let named = match heads.next().as_deref() {
             Some("from") => Cells::Source,
             Some("from, who answers") => Cells::Pod,
             _ => continue,
@@ -112,9 +140,9 @@ fn tables(lab: &str) -> Vec<Table> {
             let mut cells = cells(row).into_iter();
             rows.push((cells.next().expect("a name"), cells.collect()));
         }
-        tables.push(Table { cells: cells_name, asked, rows });
+        steps.push(Step::Table(Table { cells: named, asked, rows }));
     }
-    tables
+    steps
 }
 
 fn cells(line: &str) -> Vec<String> {
@@ -136,12 +164,12 @@ fn target(name: &str) -> String {
 
 /// A load balancer sends connections to a node until its probe has failed twice, so what is asked first may
 /// come to a node that has nobody.
-fn wait_for_probes(session: &Session, probed: &[(&str, &str, &str)]) {
+fn wait_for_probes(session: &Session, cells: Cells, probed: &Probed) {
     const LONG: Duration = Duration::from_secs(60);
     let started = Instant::now();
     for (from, asked, wanted) in probed {
         loop {
-            let found = ask(session, from, asked, Cells::Source, "0.7", 8);
+            let found = ask(session, from, asked, cells, "0.4", 16);
             if found == *wanted {
                 break;
             }
@@ -190,6 +218,7 @@ impl Table {
             "-" => "0.7",
             // At once: before the second SYN, which comes after a second.
             "refused" => "0.9",
+            _ if count > 1 => "2",
             _ => "5",
         };
         let found = ask(session, from, asked, self.cells, wait, count);
@@ -208,7 +237,7 @@ fn ask(session: &Session, from: &str, asked: &str, cells: Cells, wait: &str, cou
     let from = target(from);
     let mut words = vec!["exec", &from, "--", "curl", "-sv", "--noproxy", "*", "--max-time", wait];
     // Otherwise they would all be one connection.
-    words.extend(["-H", "Connection: close", "--fail-early", &url]);
+    words.extend(["-H", "Connection: close", &url]);
     let output = session.fabctl(&words);
     let answers = String::from_utf8_lossy(&output.stdout);
     let values = |key: &str| -> Vec<String> {
