@@ -65,9 +65,6 @@ fn a_load_balancer_answers_for_its_frontends_and_knows_the_way_to_each_node() {
         flags dynamic,timeout
       }
       chain choose {
-        ip daddr 10.224.0.6 tcp dport 5432 meta mark set jhash ip saddr . ip daddr mod 2 seed 0x1 map { 0 : 0x0ae00004, 1 : 0x0ae00005 } comment "abeedd90384598412ac85f0fea7fd9cb-TCP-5432"
-        ip daddr 198.51.100.2 tcp dport 80 meta mark set jhash ip saddr . tcp sport . ip daddr . tcp dport mod 2 seed 0x1 map { 0 : 0x0ae00004, 1 : 0x0ae00005 } comment "a4d26b2b8c88a892ca89a54f9123e920-TCP-80"
-        ip daddr 198.51.100.2 udp dport 80 meta mark set jhash ip saddr . udp sport . ip daddr . udp dport mod 2 seed 0x1 map { 0 : 0x0ae00004, 1 : 0x0ae00005 } comment "a4d26b2b8c88a892ca89a54f9123e920-UDP-80"
       }
       chain remember {
         ip daddr 198.51.100.2 update @flows { ip saddr . tcp sport . ip daddr . tcp dport timeout 4m : meta mark }
