@@ -193,7 +193,7 @@ impl<'a> Worker<'a> {
                 self.marked = Some(tag);
             }
             (Object::Port(port), Create | Replace) => {
-                for request in link::enslave(port) {
+                for request in link::enslave(port, step.action == Replace) {
                     self.push(tag, request)?;
                 }
             }

@@ -1,6 +1,7 @@
 //! kubenet on a node: the bridge `cbr0` and a veth pair for each pod (aks-facts 1.4).
 
 use std::{
+    collections::BTreeSet,
     net::{IpAddr, Ipv4Addr},
     sync::Arc,
 };
@@ -54,8 +55,12 @@ pub fn draw(blueprint: &mut Blueprint, cluster: &ManagedCluster, number: usize, 
     // promiscMode of the CNI configuration that AKS writes.
     blueprint.add(&place, &cause, Object::Up(Up { link: cbr0(), promiscuous: true, multicast: true }));
 
+    let ports = cluster.services.iter().flat_map(|service| &service.ports);
+    let endpoints = ports.flat_map(|port| &port.endpoints).filter(|endpoint| endpoint.node == number);
+    let endpoints: BTreeSet<usize> = endpoints.map(|endpoint| endpoint.pod).collect();
     let mut names = VethNames::default();
-    for pod in cluster.pods.iter().filter(|pod| pod.node == number && !pod.host_network) {
+    let pods = cluster.pods.iter().enumerate();
+    for (index, pod) in pods.filter(|(_, pod)| pod.node == number && !pod.host_network) {
         let Some(address) = pod.address else { continue };
         let pod_place = cluster.pod_place(pod);
         draw_pod(
@@ -63,7 +68,12 @@ pub fn draw(blueprint: &mut Blueprint, cluster: &ManagedCluster, number: usize, 
             pod_cidr,
             &place,
             bridge_mac,
-            Plumbing { name: names.next(&pod_place), pod: pod_place, address },
+            Plumbing {
+                name: names.next(&pod_place),
+                pod: pod_place,
+                address,
+                endpoint: endpoints.contains(&index),
+            },
             machine,
         );
     }
@@ -73,6 +83,8 @@ struct Plumbing {
     name: IfName,
     pod: Place,
     address: Ipv4Addr,
+    /// Whether it is behind a Service.
+    endpoint: bool,
 }
 
 fn draw_pod(
@@ -83,7 +95,7 @@ fn draw_pod(
     plumbing: Plumbing,
     machine: Machine,
 ) {
-    let Plumbing { name, pod, address } = plumbing;
+    let Plumbing { name, pod, address, endpoint } = plumbing;
     let cause: Arc<str> = Arc::from(pod.to_string());
     blueprint.add(&pod, &cause, Object::Namespace);
     sysctls::pod(blueprint, &pod, &cause, machine);
@@ -104,8 +116,9 @@ fn draw_pod(
     );
     // AKS has hairpinMode off: the bridge is promiscuous, so a pod that gets itself by a Service has its packet
     // routed back by the node. Kernels from about 6.8 on do not track that copy, and kube-proxy drops it as
-    // invalid. For them AKS means to set hairpinMode (Azure/AKS#5669, Azure/AgentBaker#8426).
-    let membership = Port { link: port.clone(), bridge: cbr0(), hairpin: true };
+    // invalid. For them AKS means to set hairpinMode (Azure/AKS#5669, Azure/AgentBaker#8426). A port in that mode
+    // gets its own broadcasts back too, so only those are whose pods may get themselves.
+    let membership = Port { link: port.clone(), bridge: cbr0(), hairpin: endpoint };
     blueprint.add(node_place, &cause, Object::Port(membership));
     blueprint.add(node_place, &cause, Object::Up(Up::plain(port)));
 
@@ -142,7 +155,7 @@ fn draw_pod(
 /// ones; derived from the pod and, should two pods of a node ever meet, the next try.
 #[derive(Default)]
 struct VethNames {
-    given: std::collections::BTreeSet<IfName>,
+    given: BTreeSet<IfName>,
 }
 
 impl VethNames {

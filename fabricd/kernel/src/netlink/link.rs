@@ -83,14 +83,14 @@ pub(crate) fn remove_marked() -> Request {
     Request::change(RouteNetlinkMessage::DelLink(message))
 }
 
-/// Makes the link a port of the bridge, of whatever bridge it was before. Two messages where the port is not as
-/// the kernel makes it: what a port has of its own can be said of a port only.
-pub(crate) fn enslave(port: &Port) -> impl Iterator<Item = Request> {
-    let hairpin = port.hairpin.then(|| {
+/// Makes the link a port of the bridge, of whatever bridge it was before; `changed` if it is one already. Two
+/// messages where the port may not be as the kernel makes it: what a port has of its own can be said of a port only.
+pub(crate) fn enslave(port: &Port, changed: bool) -> impl Iterator<Item = Request> {
+    let hairpin = (changed || port.hairpin).then(|| {
         let mut message = existing(&port.link);
         message.attributes = vec![LinkAttribute::LinkInfo(vec![
             LinkInfo::PortKind(InfoPortKind::Bridge),
-            LinkInfo::PortData(InfoPortData::BridgePort(vec![InfoBridgePort::HairpinMode(true)])),
+            LinkInfo::PortData(InfoPortData::BridgePort(vec![InfoBridgePort::HairpinMode(port.hairpin)])),
         ])];
         // Unlike a new link's, a set link's message is not read so far.
         Request::change(RouteNetlinkMessage::NewLink(message))
