@@ -66,11 +66,13 @@ pub use self::{
     internet::{Internet, Server},
     nat_gateway::NatGateway,
     network_interface::{NetworkInterface, Overlay},
+    on_premises::{Machine, Site},
     outbound::{LoadBalancer, Outbound},
     owned_address::AddressOwner,
     planned::plan_addresses,
     public_address::PublicAddress,
     resolve::{AZURE_VMS_MAX, resolve},
+    route_table::{RouteTable, UserNextHop, UserRoute},
     service::{Endpoint, Frontend, Service, ServicePort, ServiceType, TrafficPolicy, Transport},
     standing::{Rollout, Standing},
     way_out::{Departure, WayOut},
@@ -176,45 +178,6 @@ pub struct SubnetIndex {
     pub subnet: usize,
 }
 
-/// A route table (user-defined routes).
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RouteTable {
-    /// Unique in the lab.
-    pub name: String,
-    /// Its routes.
-    pub routes: Vec<UserRoute>,
-    /// Whether NICs of its subnets learn no routes of gateways.
-    pub disable_bgp_route_propagation: bool,
-    /// The cluster that made and keeps it, if AKS did.
-    pub managed_by: Option<String>,
-}
-
-/// One user-defined route.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct UserRoute {
-    /// Unique in its table.
-    pub name: String,
-    /// Destination.
-    pub address_prefix: Ipv4Net,
-    /// Where it points.
-    pub next_hop: UserNextHop,
-}
-
-/// The next hop types that a user may choose (aks-facts 2.4).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum UserNextHop {
-    /// To the VM that has this address.
-    VirtualAppliance(Ipv4Addr),
-    /// To the destination itself.
-    VnetLocal,
-    /// Out of Azure.
-    Internet,
-    /// To the gateway of the VNet, or of the peered one that it uses.
-    VirtualNetworkGateway,
-    /// Dropped.
-    None,
-}
-
 /// A gateway between a VNet and sites.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct VirtualNetworkGateway {
@@ -228,32 +191,6 @@ pub struct VirtualNetworkGateway {
     pub private_ip_address: Ipv4Addr,
     /// The site that gets what no site's network has, as an index into [`Topology::on_premises`].
     pub default_site: Option<usize>,
-}
-
-/// A site on premises.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Site {
-    /// Unique in the lab.
-    pub name: String,
-    /// Its networks. The site's router has the first address of each.
-    pub address_prefixes: Vec<Ipv4Net>,
-    /// The gateway it is connected to, as an index into [`Topology::virtual_network_gateways`].
-    pub gateway: usize,
-    /// Its router's address on the internet.
-    pub public_address: Option<Ipv4Addr>,
-    /// Its machines.
-    pub machines: Vec<Machine>,
-}
-
-/// A machine on premises.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Machine {
-    /// Unique in the lab.
-    pub name: String,
-    /// In one of the site's prefixes.
-    pub address: Ipv4Addr,
-    /// What makes it a DNS server, if it is one.
-    pub dns_server: Option<DnsServer>,
 }
 
 /// A VM.

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, net::Ipv4Addr};
 use ipnet::Ipv4Net;
 
 use super::{
-    Machine, Site, VirtualNetwork, VirtualNetworkGateway,
+    DnsServer, VirtualNetwork, VirtualNetworkGateway,
     address_range::{overlap, overlapping, refused_by_azure},
     dns,
     unique::Names,
@@ -14,6 +14,32 @@ use crate::{
     name::check_label,
     spec::{LabSpec, lab, problem::Problem, suggest::advice, tree::At},
 };
+
+/// A site on premises.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Site {
+    /// Unique in the lab.
+    pub name: String,
+    /// Its networks. The site's router has the first address of each.
+    pub address_prefixes: Vec<Ipv4Net>,
+    /// The gateway it is connected to, as an index into [`super::Topology::virtual_network_gateways`].
+    pub gateway: usize,
+    /// Its router's address on the internet.
+    pub public_address: Option<Ipv4Addr>,
+    /// Its machines.
+    pub machines: Vec<Machine>,
+}
+
+/// A machine on premises.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Machine {
+    /// Unique in the lab.
+    pub name: String,
+    /// In one of the site's prefixes.
+    pub address: Ipv4Addr,
+    /// What makes it a DNS server, if it is one.
+    pub dns_server: Option<DnsServer>,
+}
 
 /// Checks the sites. `gateways` has one entry for each of the file.
 ///

@@ -1,13 +1,13 @@
 //! Route tables: those of the lab file, and what AKS writes for a kubenet cluster, one route for each
 //! node's pods.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, net::Ipv4Addr};
 
 use ipnet::Ipv4Net;
 
 use super::{
-    ManagedCluster, NetworkPlugin, RouteTable, SubnetIndex, UserNextHop, UserRoute, VirtualNetwork,
-    derived_name::digits, resource_name, unique::Names, virtual_network::GATEWAY_SUBNET,
+    ManagedCluster, NetworkPlugin, SubnetIndex, VirtualNetwork, derived_name::digits, resource_name,
+    unique::Names, virtual_network::GATEWAY_SUBNET,
 };
 use crate::spec::{
     LabSpec,
@@ -20,6 +20,45 @@ use crate::spec::{
 /// Routes of a table; each node of a kubenet cluster takes one. Source: Azure subscription limits,
 /// "user-defined routes per route table"; AKS "use kubenet".
 pub const ROUTES_MAX: usize = 400;
+
+/// A route table (user-defined routes).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RouteTable {
+    /// Unique in the lab.
+    pub name: String,
+    /// Its routes.
+    pub routes: Vec<UserRoute>,
+    /// Whether NICs of its subnets learn no routes of gateways.
+    pub disable_bgp_route_propagation: bool,
+    /// The cluster that made and keeps it, if AKS did.
+    pub managed_by: Option<String>,
+}
+
+/// One user-defined route.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UserRoute {
+    /// Unique in its table.
+    pub name: String,
+    /// Destination.
+    pub address_prefix: Ipv4Net,
+    /// Where it points.
+    pub next_hop: UserNextHop,
+}
+
+/// The next hop types that a user may choose (aks-facts 2.4).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum UserNextHop {
+    /// To the VM that has this address.
+    VirtualAppliance(Ipv4Addr),
+    /// To the destination itself.
+    VnetLocal,
+    /// Out of Azure.
+    Internet,
+    /// To the gateway of the VNet, or of the peered one that it uses.
+    VirtualNetworkGateway,
+    /// Dropped.
+    None,
+}
 
 /// Checks the route tables of the file and attaches them to the subnets that name them.
 pub(super) fn resolve(

@@ -8,6 +8,7 @@ mod built_in;
 mod endpoints;
 pub(super) mod frontend;
 pub(super) mod manifest;
+mod port;
 
 use std::{
     collections::{BTreeMap, BTreeSet},

@@ -6,6 +6,7 @@ mod egress;
 mod faults;
 mod fixture;
 mod kubernetes;
+mod load_balancers;
 mod services;
 
 use serde_json::Value;

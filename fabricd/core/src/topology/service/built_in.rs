@@ -7,7 +7,7 @@ use std::net::Ipv4Addr;
 use k8s_openapi::api::core::v1::Service as Manifest;
 use serde_json::{Value, json};
 
-use super::{Service, ServicePort, ServiceType, TrafficPolicy, Transport, manifest::Target};
+use super::{Service, ServicePort, ServiceType, TrafficPolicy, Transport, port::Target};
 use crate::topology::{ManagedCluster, derived_name::uid};
 
 /// The API server's address: the first of the range.

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Endpoint, Service, TrafficPolicy, Transport, manifest::Target};
+use super::{Endpoint, Service, TrafficPolicy, Transport, port::Target};
 use crate::{
     condition::Conditions,
     topology::{ManagedCluster, Pod, Standing, Topology, standing::pod_key},
