@@ -9,8 +9,8 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use super::{
     Change, ChangeError, ChangeEvent, DeleteEvent, FaultOutcome, Lab,
-    change::{Caller, Worker, places},
     goal::Goal,
+    worker::{Caller, Worker, places},
 };
 use crate::{
     events::Events,

@@ -16,9 +16,9 @@ use fabric_core::{
 
 use super::{
     ChangeError, ChangeEvent, Lab,
-    change::{Worker, milliseconds_since},
     goal::Goal,
     reconcile,
+    worker::{Worker, milliseconds_since},
 };
 use crate::{
     health_probe::{Finding, Subject},

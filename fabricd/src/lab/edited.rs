@@ -14,8 +14,8 @@ use fabric_core::{
 
 use super::{
     ChangeError, ChangeEvent,
-    change::{Caller, Worker, planned, says_the_same},
     roll::applied,
+    worker::{Caller, Worker, planned, says_the_same},
 };
 
 impl<K: Kernel> Worker<K> {

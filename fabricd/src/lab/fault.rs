@@ -9,8 +9,8 @@ use tokio::sync::mpsc;
 
 use super::{
     ChangeError,
-    change::{Seen, Worker},
     goal::Goal,
+    worker::{Seen, Worker},
 };
 
 /// What came of a change of a fault.

@@ -11,6 +11,7 @@ mod presence;
 mod reconcile;
 mod registry;
 mod roll;
+mod worker;
 
 use std::{collections::BTreeSet, sync::Arc};
 

@@ -8,8 +8,8 @@ use fabric_core::{
 
 use super::{
     ChangeError,
-    change::{Worker, places},
     goal::Goal,
+    worker::{Worker, places},
 };
 
 impl<K: Kernel> Worker<K> {

@@ -18,9 +18,9 @@ use fabric_kernel::open_files;
 use super::{
     Lab, LabHandle, actor,
     actor::{Recovered, Shared},
-    change::says_the_same,
     goal::Goal,
     reconcile,
+    worker::says_the_same,
 };
 use crate::{
     events::Events,

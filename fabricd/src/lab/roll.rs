@@ -20,8 +20,8 @@ use fabric_core::{
 
 use super::{
     ChangeError, ChangeEvent, Lab,
-    change::{Caller, Seen, Worker, milliseconds_since, says_the_same},
     goal::Goal,
+    worker::{Caller, Seen, Worker, milliseconds_since, says_the_same},
 };
 
 impl<K: Kernel> Worker<K> {
