@@ -8,7 +8,7 @@ use std::{
 use crate::run::{Result, installed, run, uid};
 
 /// Program, and the Debian package that has it.
-const NEEDED: [(&str, &str); 9] = [
+const NEEDED: [(&str, &str); 10] = [
     ("ip", "iproute2"),
     ("iptables-nft-restore", "iptables"),
     ("nft", "nftables"),
@@ -18,6 +18,7 @@ const NEEDED: [(&str, &str); 9] = [
     ("arp", "net-tools"),
     ("curl", "curl"),
     ("tinyproxy", "tinyproxy-bin"),
+    ("dig", "bind9-dnsutils"),
 ];
 
 /// Installs what is missing. As root or with CI=true it just does; on a terminal it asks; elsewhere it

@@ -211,7 +211,7 @@ const ANNOTATION: &str = "service.beta.kubernetes.io/";
 ///
 /// Source: aks-facts 3.6; cloud-provider-azure "Custom Load Balancer health probe" for the annotations, those of
 /// the port before those of the Service.
-fn of_rule(service: &Service, port: &ServicePort) -> Option<(u16, Question, Rhythm)> {
+pub(crate) fn of_rule(service: &Service, port: &ServicePort) -> Option<(u16, Question, Rhythm)> {
     let of_port =
         |what: &str| annotation(service, &format!("{ANNOTATION}port_{}_health-probe_{what}", port.port));
     let of_all =

@@ -192,7 +192,11 @@ impl<'a> Worker<'a> {
                 self.push(tag, link::mark(link))?;
                 self.marked = Some(tag);
             }
-            (Object::Port(port), Create | Replace) => self.push(tag, link::enslave(port))?,
+            (Object::Port(port), Create | Replace) => {
+                for request in link::enslave(port) {
+                    self.push(tag, request)?;
+                }
+            }
             (Object::Port(port), Remove) => self.push(tag, link::release(port))?,
             (Object::Qdisc(netem), Create | Replace) => self.push(tag, qdisc::create(netem))?,
             (Object::Qdisc(netem), Remove) => self.push(tag, qdisc::remove(netem))?,

@@ -2,7 +2,6 @@
 //! at. Both keep a namespace alive, so they leave before its place is removed.
 
 use fabric_core::{
-    dns::Zones,
     kernel::{Kernel, KernelError},
     plan::Observed,
 };
@@ -38,7 +37,6 @@ impl<K: Kernel> Worker<K> {
     /// Answers for all servers of what the lab has become, and runs its programs.
     pub(super) fn answer(&self, goal: &Goal) {
         self.responder.show(&self.name, goal.topology.clone());
-        self.responder.resolve(&self.name, Zones::of(&goal.topology));
         self.responder.answer(&*self.kernel, &self.name, &goal.listeners());
         self.programs.run(&*self.kernel, &goal.topology, goal.programs(), &self.open_places.subscribe());
         self.ask(goal);

@@ -4,7 +4,7 @@ use std::{
     io,
     net::{Ipv4Addr, SocketAddrV4},
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, Mutex, OnceLock, PoisonError,
         atomic::{AtomicUsize, Ordering},
     },
     time::Duration,
@@ -18,6 +18,8 @@ use fabric_core::{
     },
     kernel::Door,
     listener::Listener,
+    place::Place,
+    topology::Topology,
 };
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -42,18 +44,28 @@ const IDLE: Duration = Duration::from_secs(10);
 /// (aks-facts 5.3).
 const WAITING_MAX: usize = 1_000;
 
-/// The zones of one lab, as they are now.
+/// What names one lab has now.
 #[derive(Debug, Default)]
-pub struct Resolver(Mutex<Arc<Zones>>);
+pub struct Resolver(Mutex<Arc<Names>>);
+
+/// The names of a lab, found when the first question comes: a change costs nothing here.
+#[derive(Debug, Default)]
+struct Names {
+    topology: Option<Arc<Topology>>,
+    zones: OnceLock<Zones>,
+}
 
 impl Resolver {
-    /// From now on these.
-    pub fn replace(&self, zones: Zones) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(zones);
+    /// From now on those of this lab. No socket is touched.
+    pub fn show(&self, topology: Arc<Topology>) {
+        let names = Names { topology: Some(topology), zones: OnceLock::new() };
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(names);
     }
 
-    fn now(&self) -> Arc<Zones> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    fn server(&self, place: &Place) -> Option<Arc<Server>> {
+        let names = self.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let zones = || names.topology.as_deref().map(Zones::of).unwrap_or_default();
+        names.zones.get_or_init(zones).server(place).cloned()
     }
 }
 
@@ -95,10 +107,9 @@ impl Dns {
             Ok(query) => query,
             Err(reply) => return Begun::Reply(reply),
         };
-        let zones = self.resolver.now();
+        let server = self.resolver.server(&self.listener.place);
         let refused = || Step::Done(Answer::code(Code::Refused));
-        let resolve = |server: &Arc<Server>| server.resolve(query.question());
-        match zones.server(&self.listener.place).map_or_else(refused, resolve) {
+        match server.map_or_else(refused, |server| server.resolve(query.question())) {
             Step::Done(answer) => Begun::Reply(Some(query.reply(&answer, carrier))),
             Step::Ask(forward, pending) => Begun::Ask(Box::new((query, forward, pending))),
         }

@@ -25,7 +25,6 @@ use std::{
 };
 
 use fabric_core::{
-    dns::Zones,
     kernel::{Kernel, Listening, NamespaceId},
     listener::{Listener, Protocol},
     name::LabName,
@@ -82,11 +81,6 @@ impl Responder {
         &self.logs
     }
 
-    /// From now on DNS servers of `lab` answer by these. No socket is touched.
-    pub fn resolve(&self, lab: &LabName, zones: Zones) {
-        self.resolver(lab).replace(zones);
-    }
-
     fn resolver(&self, lab: &LabName) -> Arc<Resolver> {
         let mut resolvers = self.resolvers.lock().unwrap_or_else(PoisonError::into_inner);
         resolvers.entry(lab.clone()).or_default().clone()
@@ -127,6 +121,7 @@ impl Responder {
     /// The lab is as `topology` says from now on, with its conditions: what is answered follows at once, and no
     /// socket is opened anew for it.
     pub fn show(&self, lab: &LabName, topology: Arc<Topology>) {
+        self.resolver(lab).show(topology.clone());
         self.live(lab).show(topology);
     }
 

@@ -124,6 +124,12 @@ fn every_place_knows_names() {
     let hosts = session.ok(&["exec", node, "--", "cat", "/etc/hosts"]);
     assert!(!hosts.contains("10.224.0.50") && !hosts.contains("example.com"), "{hosts}");
 
+    // By the cluster's DNS service IP, which kube-proxy leads to CoreDNS.
+    assert_eq!(getent(&session, "a", "web"), "10.0.0.80 web.default.svc.cluster.local");
+    assert_eq!(getent(&session, "a", "ext"), "203.0.113.10 example.com ext.default.svc.cluster.local");
+    assert_eq!(getent(&session, "b", "kubernetes.default"), "10.0.0.1 kubernetes.default.svc.cluster.local");
+    assert_eq!(getent(&session, "b", "db.corp.example"), "192.168.0.20 db.corp.example");
+    session.fails(2, &["exec", "a", "--", "getent", "hosts", "nowhere.example"]);
     if !has_dig(&session) {
         return;
     }

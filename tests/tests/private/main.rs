@@ -19,6 +19,7 @@ mod looks_like_azure_cni;
 mod questions;
 mod reachability;
 mod servers;
+mod services;
 mod snat;
 mod workload_verbs;
 mod workloads;
@@ -32,6 +33,7 @@ fn main() -> ExitCode {
     tests.extend(reachability::TESTS);
     tests.extend(snat::TESTS);
     tests.extend(egress::TESTS);
+    tests.extend(services::TESTS);
     tests.extend(questions::TESTS);
     tests.extend(capture::TESTS);
     tests.extend(changes::TESTS);

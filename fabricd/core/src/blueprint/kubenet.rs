@@ -102,7 +102,11 @@ fn draw_pod(
             peer: VethPeer { place: pod.clone(), link: eth0.clone(), mac: pod_mac },
         }),
     );
-    blueprint.add(node_place, &cause, Object::Port(Port { link: port.clone(), bridge: cbr0() }));
+    // AKS has hairpinMode off: the bridge is promiscuous, so a pod that gets itself by a Service has its packet
+    // routed back by the node. Kernels from about 6.8 on do not track that copy, and kube-proxy drops it as
+    // invalid. For them AKS means to set hairpinMode (Azure/AKS#5669, Azure/AgentBaker#8426).
+    let membership = Port { link: port.clone(), bridge: cbr0(), hairpin: true };
+    blueprint.add(node_place, &cause, Object::Port(membership));
     blueprint.add(node_place, &cause, Object::Up(Up::plain(port)));
 
     let gateway = IpAddr::V4(bridge_address(pod_cidr));

@@ -106,7 +106,7 @@ fn draw_machine(blueprint: &mut Blueprint, site: &Site, machine: &Machine, host:
             },
         }),
     );
-    blueprint.add(&router, &cause, Object::Port(Port { link: port.clone(), bridge: lan() }));
+    blueprint.add(&router, &cause, Object::Port(Port { link: port.clone(), bridge: lan(), hairpin: false }));
     blueprint.add(&router, &cause, Object::Up(Up::plain(port)));
     address(blueprint, &place, &cause, &eth0, machine.address, prefix.prefix_len(), true);
     blueprint.add(&place, &cause, Object::Up(Up::plain(eth0.clone())));

@@ -1,6 +1,6 @@
 //! The platform addresses of a VNet: 168.63.129.16 (aks-facts 2.7).
 //!
-//! Nothing is served there yet; a DNS question is refused at once, so that no resolver waits.
+//! The daemon answers DNS there, see [`crate::dns`]; all else is refused at once.
 
 use std::{
     net::{IpAddr, Ipv4Addr},

@@ -71,7 +71,7 @@ pub fn attach(
         }),
     );
     let bridge = LinkRef::fixed("br0", 2);
-    blueprint.add(&underlay, cause, Object::Port(Port { link: port.clone(), bridge }));
+    blueprint.add(&underlay, cause, Object::Port(Port { link: port.clone(), bridge, hairpin: false }));
     blueprint.add(&underlay, cause, Object::Up(Up::plain(port)));
     blueprint.add(
         place,

@@ -139,7 +139,7 @@ pub fn site(address: Ipv4Addr) -> Object {
 /// resolvers give up at once, and ignored for the rest.
 pub fn platform(address: Ipv4Addr) -> Object {
     let input = format!(
-        "    iifname \"vnet\" ct state established accept comment \"answers to health probes\"\n    \
+        "    iifname \"vnet\" ct state { established, related } accept comment \"answers to health probes\"\n    \
          iifname \"vnet\" ip daddr {address} meta l4proto {{ tcp, udp }} th dport 53 accept comment \"Azure DNS\"\n"
     );
     let mut text = table_head("platform");

@@ -256,7 +256,7 @@ fn azure_answers_for_its_virtual_network() {
     ]).replace(&domain, "DOMAIN"), @r#"
     A vm.DOMAIN: NoError
       vm.DOMAIN 10 A(10.224.0.50)
-    PTR 50.0.224.10.in-addr.arpa: NoError aa
+    PTR 50.0.224.10.in-addr.arpa: NoError
       50.0.224.10.in-addr.arpa 10 Ptr("vm.corp.internal")
     A db.corp.internal: NoError
       db.corp.internal 60 A(10.224.0.60)
@@ -277,13 +277,13 @@ fn azure_answers_for_its_virtual_network() {
     A example.com: NoError
       example.com 300 A(203.0.113.10)
     A nowhere.example.net: NxDomain
-      authority  300 Soa { server: "a.root-servers.net", mailbox: "azureprivatedns-host.microsoft.com", minimum: 300 }
+      authority  86400 Soa { server: "a.root-servers.net", mailbox: "nstld.verisign-grs.com", minimum: 86400 }
     "#);
     assert_snapshot!(told(&azure(&topology, "hub"), &["A db.corp.internal", &own]).replace(&domain, "DOMAIN"), @r#"
     A db.corp.internal: NxDomain
-      authority  300 Soa { server: "a.root-servers.net", mailbox: "azureprivatedns-host.microsoft.com", minimum: 300 }
+      authority  86400 Soa { server: "a.root-servers.net", mailbox: "nstld.verisign-grs.com", minimum: 86400 }
     A vm.DOMAIN: NxDomain
-      authority  300 Soa { server: "a.root-servers.net", mailbox: "azureprivatedns-host.microsoft.com", minimum: 300 }
+      authority  86400 Soa { server: "a.root-servers.net", mailbox: "nstld.verisign-grs.com", minimum: 86400 }
     "#);
 }
 

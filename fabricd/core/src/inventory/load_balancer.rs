@@ -10,9 +10,12 @@ use super::{
     azure::{azure, cluster_id, reference},
     resource_id::{public_address_id, subnet_id},
 };
-use crate::topology::{
-    Frontend, LoadBalancer, ManagedCluster, PublicAddress, Service, ServicePort, Topology, TrafficPolicy,
-    Transport,
+use crate::{
+    health_probe::{self, Question},
+    topology::{
+        Frontend, LoadBalancer, ManagedCluster, PublicAddress, Service, ServicePort, Topology, TrafficPolicy,
+        Transport,
+    },
 };
 
 /// What AKS calls each cluster's load balancer, its outbound rule, and the pool of that.
@@ -25,10 +28,6 @@ const INTERNAL: &str = "kubernetes-internal";
 
 /// The pool of all nodes, which Services' rules lead to.
 const POOL: &str = "kubernetes";
-
-/// Time between two probes of a node, in seconds, and failures after which it gets no new connections.
-const PROBE_INTERVAL: u32 = 5;
-const PROBE_THRESHOLD: u32 = 2;
 
 /// Each cluster's is called `kubernetes`, in a resource group of its own; here it is found by the cluster's name.
 pub(super) fn load_balancers(topology: &Topology) -> Vec<Resource> {
@@ -209,55 +208,42 @@ impl Whose<'_> {
             "loadDistribution": if by_source { "SourceIP" } else { "Default" },
             "name": name,
         });
-        if let Some(probe) = probe_of(service, port) {
-            rule["probe"] = reference(self.part("probes", &probe.name));
+        if health_probe::of_rule(service, port).is_some() {
+            rule["probe"] = reference(self.part("probes", &probe_name(service, port)));
         }
         rule["protocol"] = protocol(port.transport).into();
         rule
     }
 
     fn probes(&self, service: &Service) -> Vec<Value> {
-        let probes = service.ports.iter().filter_map(|port| probe_of(service, port)).map(|probe| {
+        let probes = service.ports.iter().filter_map(|port| {
+            let (number, question, rhythm) = health_probe::of_rule(service, port)?;
+            let name = probe_name(service, port);
             let mut object = json!({
-                "id": self.part("probes", &probe.name),
-                "intervalInSeconds": PROBE_INTERVAL,
-                "name": probe.name,
-                "port": probe.port,
-                "probeThreshold": PROBE_THRESHOLD,
-                "protocol": if probe.path.is_some() { "Http" } else { "Tcp" },
+                "id": self.part("probes", &name),
+                "intervalInSeconds": rhythm.period,
+                "name": name,
+                "port": number,
+                "probeThreshold": rhythm.failure_threshold,
+                "protocol": if question == Question::Tcp { "Tcp" } else { "Http" },
             });
-            if let Some(path) = probe.path {
+            if let Question::Http { path, .. } = question {
                 object["requestPath"] = path.into();
             }
-            object
+            Some(object)
         });
         probes.collect()
     }
 }
 
-struct Probe {
-    name: String,
-    port: u16,
-    /// With HTTP.
-    path: Option<&'static str>,
-}
-
-/// How the load balancer finds out whether a node takes connections for a port: by the node port over TCP, or with
-/// `externalTrafficPolicy: Local` by HTTP at the health check node port, for all ports alike. A UDP port has no
-/// probe of its own.
-fn probe_of(service: &Service, port: &ServicePort) -> Option<Probe> {
+/// The name of a port's probe. With `externalTrafficPolicy: Local` all ports have one together, which is called
+/// after the health check node port.
+fn probe_name(service: &Service, port: &ServicePort) -> String {
     let local = service.external_traffic_policy == TrafficPolicy::Local;
-    if let Some(check) = service.health_check_node_port.filter(|_| local) {
-        let name = rule_name(service, Transport::Tcp, check);
-        return Some(Probe { name, port: check, path: Some("/healthz") });
+    match service.health_check_node_port.filter(|_| local) {
+        Some(check) => rule_name(service, Transport::Tcp, check),
+        None => rule_name(service, port.transport, port.port),
     }
-    let tcp = port.transport == Transport::Tcp;
-    let probe = |node_port| Probe {
-        name: rule_name(service, port.transport, port.port),
-        port: node_port,
-        path: None,
-    };
-    port.node_port.filter(|_| tcp).map(probe)
 }
 
 fn protocol(transport: Transport) -> &'static str {

@@ -84,6 +84,8 @@ pub struct Port {
     pub link: LinkRef,
     /// The bridge.
     pub bridge: LinkRef,
+    /// Whether a frame may leave by the port that it came in by.
+    pub hairpin: bool,
 }
 
 /// A link that is up, with the flags that `ip link` shows.
@@ -135,7 +137,8 @@ impl fmt::Display for Vxlan {
 
 impl fmt::Display for Port {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "port {} master {}", self.link, self.bridge)
+        write!(f, "port {} master {}", self.link, self.bridge)?;
+        if self.hairpin { f.write_str(" hairpin on") } else { Ok(()) }
     }
 }
 

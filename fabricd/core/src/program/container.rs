@@ -20,7 +20,8 @@ pub fn command(container: &Container) -> Option<Vec<String>> {
     let command = container.command.as_deref().unwrap_or_default();
     let arguments = container.args.as_deref().unwrap_or_default();
     let is_shell = image(container.image.as_deref().unwrap_or_default()) == Image::Shell;
-    if command.is_empty() && !(is_shell && !arguments.is_empty()) {
+    let by_arguments = is_shell && !arguments.is_empty();
+    if command.is_empty() && !by_arguments {
         return None;
     }
     Some(command.iter().chain(arguments).cloned().collect())

@@ -113,11 +113,14 @@ pub(super) fn place(
         with_addresses[node] += u32::from(!on_host_network(draft));
     }
     let mut here = vec![0_u32; cluster.nodes.len()];
-    let has_room = |node: usize, here: &[u32]| {
+    let has_room = |node: usize, here: &[u32], stays: bool| {
         let pool = &cluster.agent_pools[cluster.nodes[node].pool];
         let addresses = with_addresses[node];
         // A batch more might not be there, and would be asked for by nobody but CoreDNS.
-        let batch = pool.mode != Mode::PodSubnet || batches(addresses + here[node] + 1) == batches(addresses);
+        let needed = batches(addresses + here[node] + 1);
+        let has = course.standing.addresses_of_pods(&cluster.nodes[node].name);
+        let batch =
+            pool.mode != Mode::PodSubnet || needed == batches(addresses) || stays && u64::from(needed) <= has;
         !course.rollout.drained.contains(&cluster.nodes[node].name)
             && all[node] + here[node] < pool.max_pods
             && batch
@@ -129,7 +132,7 @@ pub(super) fn place(
                 continue;
             }
             let lease = course.standing.pod(&cluster.name, NAMESPACE, pod.name());
-            let free = (0..cluster.nodes.len()).filter(|&node| has_room(node, &here));
+            let free = (0..cluster.nodes.len()).filter(|&node| has_room(node, &here, only_staying));
             *chosen = match (only_staying, lease) {
                 (true, Some(lease)) => free.into_iter().find(|&node| cluster.nodes[node].name == lease.node),
                 (true, None) => None,

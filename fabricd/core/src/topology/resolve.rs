@@ -136,6 +136,8 @@ fn try_resolve(
         conditions: standing.conditions.clone(),
     };
     topology.follow_conditions();
+    topology.expect_first_probes(standing);
+    topology.follow_conditions();
     connected_ranges::check(spec, &topology, problems);
     Some(topology)
 }

@@ -156,6 +156,16 @@ impl Standing {
         self.services.get(&pod_key(cluster, &service.namespace, &service.name))
     }
 
+    /// Whether the node is there.
+    pub(super) fn has_node(&self, node: &str) -> bool {
+        self.nodes.contains_key(node)
+    }
+
+    /// How many addresses for pods the node has.
+    pub(super) fn addresses_of_pods(&self, node: &str) -> u64 {
+        self.nodes.get(node).map_or(0, |lease| lease.secondary_addresses.len() as u64)
+    }
+
     /// The address of its internal frontend.
     pub(super) fn frontend(&self, cluster: &ManagedCluster, service: &Service) -> Option<Ipv4Addr> {
         self.service(&cluster.name, service)?.frontend

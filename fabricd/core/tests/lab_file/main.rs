@@ -1,6 +1,7 @@
 //! Lab files from the outside: what comes of good ones, and what is said about bad ones.
 
 mod address_plan;
+mod coredns;
 mod diagnostics;
 mod http_proxy;
 mod kubenet;

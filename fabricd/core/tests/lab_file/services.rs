@@ -50,8 +50,8 @@ fn services_get_addresses_ports_and_pods() {
     default/kubernetes ClusterIP 10.0.0.1
       TCP-443
     kube-system/kube-dns ClusterIP 10.0.0.10
-      UDP-53
-      TCP-53
+      UDP-53 10.244.0.3:53 coredns-5ff54486cd-nwjmc, 10.244.1.2:53 coredns-5ff54486cd-2nshh,
+      TCP-53 10.244.0.3:53 coredns-5ff54486cd-nwjmc, 10.244.1.2:53 coredns-5ff54486cd-2nshh,
     default/web LoadBalancer 10.0.126.226 198.51.100.2 kubernetes-a3c44349ad56684e8aa59fd413efb192
       TCP-80:30524 10.244.0.1:8080 web-6d7b7fc4cc-dn6w4, 10.244.1.1:8080 web-6d7b7fc4cc-l77fz,
     default/plain ClusterIP 10.0.221.179
@@ -128,4 +128,23 @@ fn a_pod_that_is_not_ready_is_no_endpoint_and_a_node_that_is_not_healthy_no_back
     let again = onto(LAB, &Standing::of(&changed));
     assert_eq!(listing(&again), listing(&changed));
     assert_eq!(listing(&again.with_conditions(Conditions::default())), listing(&topology));
+}
+
+#[test]
+fn a_backend_begins_as_its_first_probe_will_find_it() {
+    // Both pods of three nodes; without the pods that are ready nobody is healthy.
+    let text = LAB.replace("count: 2", "count: 3");
+    let of = |topology: &Topology, name: &str| {
+        let services = &topology.managed_clusters[0].services;
+        let service = services.iter().find(|service| service.name == name).unwrap();
+        service.ports[0].unhealthy.iter().copied().collect::<Vec<usize>>()
+    };
+    let before = topology(&text);
+    assert_eq!((of(&before, "web"), of(&before, "local")), (vec![], vec![2]));
+    // A node that comes later, too; and a pod that goes is found by its probe alone.
+    let grown = onto(&text.replace("count: 3", "count: 4"), &Standing::of(&before));
+    assert_eq!(of(&grown, "local"), [2, 3]);
+    let shrunk = onto(&text.replace("replicas: 2", "replicas: 0"), &Standing::of(&before));
+    assert_eq!(of(&shrunk, "local"), [2]);
+    assert_eq!(of(&topology(&text.replace("replicas: 2", "replicas: 0")), "web"), [0, 1, 2]);
 }

@@ -8,8 +8,8 @@ use fabric_core::object::{Bridge, LinkRef, Mac, Port, Up, Veth, Vxlan};
 use netlink_packet_route::{
     RouteNetlinkMessage,
     link::{
-        BridgeStpState, InfoBridge, InfoData, InfoKind, InfoVeth, InfoVxlan, LinkAttribute, LinkFlags,
-        LinkInfo, LinkMessage, State,
+        BridgeStpState, InfoBridge, InfoBridgePort, InfoData, InfoKind, InfoPortData, InfoPortKind, InfoVeth,
+        InfoVxlan, LinkAttribute, LinkFlags, LinkInfo, LinkMessage, State,
     },
 };
 
@@ -83,9 +83,19 @@ pub(crate) fn remove_marked() -> Request {
     Request::change(RouteNetlinkMessage::DelLink(message))
 }
 
-/// Makes the link a port of the bridge, of whatever bridge it was before.
-pub(crate) fn enslave(port: &Port) -> Request {
-    set_bridge(&port.link, port.bridge.index)
+/// Makes the link a port of the bridge, of whatever bridge it was before. Two messages where the port is not as
+/// the kernel makes it: what a port has of its own can be said of a port only.
+pub(crate) fn enslave(port: &Port) -> impl Iterator<Item = Request> {
+    let hairpin = port.hairpin.then(|| {
+        let mut message = existing(&port.link);
+        message.attributes = vec![LinkAttribute::LinkInfo(vec![
+            LinkInfo::PortKind(InfoPortKind::Bridge),
+            LinkInfo::PortData(InfoPortData::BridgePort(vec![InfoBridgePort::HairpinMode(true)])),
+        ])];
+        // Unlike a new link's, a set link's message is not read so far.
+        Request::change(RouteNetlinkMessage::NewLink(message))
+    });
+    [set_bridge(&port.link, port.bridge.index)].into_iter().chain(hairpin)
 }
 
 /// Takes the link from its bridge.

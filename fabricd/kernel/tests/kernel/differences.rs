@@ -253,7 +253,7 @@ fn what_is_left_out() {
         &pod(),
         &["ip", "neigh", "add", "10.244.0.77", "lladdr", "02:00:00:00:00:01", "dev", "eth0", "nud", "noarp"],
     );
-    lab.inside(&pod(), &["ip", "rule", "add", "priority", "9", "fwmark", "1", "table", "9"]);
+    lab.inside(&pod(), &["ip", "rule", "add", "priority", "9", "fwmark", "1/0xff", "table", "9"]);
     lab.inside(&pod(), &["ip", "addr", "add", "fe80::77/64", "dev", "eth0"]);
     assert_eq!(lab.observe(), before);
 }

@@ -16,6 +16,7 @@ mod packets;
 mod processes;
 mod routing;
 mod scale;
+mod services;
 mod sockets;
 
 use fabric_core::kernel::Kernel;
@@ -42,6 +43,7 @@ fn main() {
         kube_proxy::trials(),
         doctor::trials(),
         scale::trials(),
+        services::trials(),
         sockets::trials(),
         ordinary_user::trials(),
     ];

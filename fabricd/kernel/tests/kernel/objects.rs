@@ -85,7 +85,7 @@ fn bridge(mtu: u32) -> Bridge {
 fn bridges() {
     for mtu in [1500, 1600] {
         // A port with another MTU must change neither the bridge's MTU nor its address.
-        let port = Port { link: LinkRef::fixed("veth0", 7), bridge: bridge(mtu).link };
+        let port = Port { link: LinkRef::fixed("veth0", 7), bridge: bridge(mtu).link, hairpin: false };
         check(
             vec![(node(), veth())],
             vec![(node(), Object::Bridge(bridge(mtu))), (node(), Object::Port(port))],
@@ -102,10 +102,14 @@ fn bridges() {
 
 fn ports() {
     let frame = vec![(node(), veth()), (node(), Object::Bridge(bridge(1500)))];
-    let port = Port { link: LinkRef::fixed("veth0", 7), bridge: bridge(1500).link };
-    check(frame, vec![(node(), Object::Port(port))], |lab| {
-        assert_eq!(lab.ip(&node(), "link show veth0")[0]["master"], "cbr0");
-    });
+    for hairpin in [false, true] {
+        let port = Port { link: LinkRef::fixed("veth0", 7), bridge: bridge(1500).link, hairpin };
+        check(frame.clone(), vec![(node(), Object::Port(port))], |lab| {
+            let veth0 = &lab.ip(&node(), "link show veth0")[0];
+            assert_eq!(veth0["master"], "cbr0");
+            assert_eq!(veth0["linkinfo"]["info_slave_data"]["hairpin"], hairpin);
+        });
+    }
 }
 
 fn vxlans() {

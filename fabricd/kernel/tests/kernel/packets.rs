@@ -33,7 +33,7 @@ fn two_pods_on_a_bridge() {
         };
         objects.extend([
             (node.clone(), Object::Veth(veth)),
-            (node.clone(), Object::Port(Port { link: near.clone(), bridge: bridge.clone() })),
+            (node.clone(), Object::Port(Port { link: near.clone(), bridge: bridge.clone(), hairpin: false })),
             up(&node, &near),
             up(&pod(number), &far),
             (pod(number), Object::Address(address)),

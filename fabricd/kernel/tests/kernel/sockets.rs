@@ -30,6 +30,7 @@ crate::tests!(
     a_listener_for_each_that_can_be,
     a_namespace_made_anew_is_another,
     a_closed_socket_lets_its_namespace_go,
+    connections_begin_in_their_place_and_leave_nothing,
 );
 
 fn lab() -> Lab {
@@ -212,4 +213,35 @@ fn a_closed_socket_lets_its_namespace_go() {
     while links() == 2 {
         assert!(begun.elapsed().as_secs() < 20, "the namespace is still there");
     }
+}
+
+fn connections_begin_in_their_place_and_leave_nothing() {
+    let lab = addressed();
+    let wanted = BTreeSet::from([listener(pod(), None, 80, Protocol::Http)]);
+    let listening = kernel().listen(&lab.name, &wanted).remove(0).unwrap();
+    let to = |port| std::net::SocketAddrV4::new(Ipv4Addr::new(10, 244, 0, 15), port);
+    let own = Ipv4Addr::new(10, 244, 0, 1);
+    let foreign = Ipv4Addr::new(192, 0, 2, 1);
+    let ends = [(None, to(80)), (Some(own), to(80)), (Some(own), to(81)), (Some(foreign), to(80))];
+    let mut begun = kernel().connect(&lab.name, &node(), &ends).unwrap();
+    assert_eq!(begun.len(), 4);
+    assert_eq!(begun.pop().unwrap().unwrap_err().kind(), io::ErrorKind::AddrNotAvailable);
+    for stream in begun.iter().take(2) {
+        let stream = stream.as_ref().unwrap();
+        wait(self::stream(&listening));
+        let (mut server, seen) = self::stream(&listening).accept().unwrap();
+        assert_eq!(seen.ip(), IpAddr::V4(own));
+        server.write_all(b"x").unwrap();
+        wait(stream);
+        assert!(stream.take_error().unwrap().is_none());
+    }
+    // Who is refused hears of it when there is something to read.
+    let refused = begun.pop().unwrap().unwrap();
+    wait(&refused);
+    assert_eq!(refused.take_error().unwrap().unwrap().kind(), io::ErrorKind::ConnectionRefused);
+    drop((begun, refused));
+    let left = lab.inside(&node(), &["ss", "-Htan"]);
+    assert_eq!(left, "", "no connection is on its way out");
+    let absent = Place::Machine { name: "absent".into() };
+    kernel().connect(&lab.name, &absent, &ends).unwrap_err();
 }

@@ -3,6 +3,8 @@
 
 mod directive;
 mod line;
+#[cfg(test)]
+mod tests;
 
 use self::{
     directive::{Directive, directive},
@@ -226,7 +228,7 @@ fn zone_name(written: &str, line: usize) -> Result<String, Mistake> {
 /// A domain in lower case without the dot at its end.
 fn domain(written: &str, line: usize) -> Result<String, Mistake> {
     let name = written.strip_suffix('.').unwrap_or(written).to_ascii_lowercase();
-    let label = |label: &str| check_label(&label.replace('_', "-").trim_matches('-').to_owned(), 63).is_ok();
+    let label = |label: &str| check_label(label.replace('_', "-").trim_matches('-'), 63).is_ok();
     if (name.is_empty() && written == ".") || (name.len() <= NAME_MAX && name.split('.').all(label)) {
         return Ok(name);
     }

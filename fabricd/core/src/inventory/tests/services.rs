@@ -167,7 +167,7 @@ fn slices_say_who_is_behind_a_service_and_whether_it_is_ready() {
       ]
     }
     "#);
-    for (service, count) in [("docs", 0), ("kubernetes", 0), ("kube-dns", 1), ("plain", 1)] {
+    for (service, count) in [("docs", 0), ("kubernetes", 0), ("plain", 1)] {
         let of = slices(&topology, service);
         assert_eq!(of.len(), count, "{service}");
         for slice in of {
@@ -225,7 +225,7 @@ fn pods_with_other_ports_are_in_another_slice_and_a_hundred_fit_into_one() {
 #[test]
 fn a_replica_set_has_its_deployments_pods() {
     let topology = services();
-    let sets = list(&topology, &Faults::default(), Kind::ReplicaSets, None, None);
+    let sets = list(&topology, &Faults::default(), Kind::ReplicaSets, Some("default"), None);
     let [set] = sets.as_slice() else { panic!("one Deployment") };
     assert_eq!(set.object["metadata"]["ownerReferences"][0]["name"], "web");
     let pods = list(&topology, &Faults::default(), Kind::Pods, None, None);

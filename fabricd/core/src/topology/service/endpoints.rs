@@ -1,11 +1,11 @@
 //! Which pods are behind the ports of a Service.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Endpoint, Service, Transport, manifest::Target};
+use super::{Endpoint, Service, TrafficPolicy, Transport, manifest::Target};
 use crate::{
     condition::Conditions,
-    topology::{ManagedCluster, Pod, Topology, standing::pod_key},
+    topology::{ManagedCluster, Pod, Standing, Topology, standing::pod_key},
 };
 
 /// The pods of a cluster, by what Services look for.
@@ -91,6 +91,33 @@ impl Topology {
         topology.conditions = conditions;
         topology.follow_conditions();
         topology
+    }
+
+    /// A backend that is new begins as its first health probe will find it: Azure gives it nothing before that.
+    /// Later the probes alone decide.
+    pub(in crate::topology) fn expect_first_probes(&mut self, standing: &Standing) {
+        let Self { managed_clusters, conditions, .. } = self;
+        for cluster in managed_clusters {
+            for service in cluster.services.iter().filter(|service| service.frontend.is_some()) {
+                let is_new = standing.service(&cluster.name, service).is_none();
+                let nodes = cluster.nodes.iter().enumerate();
+                let nodes: Vec<_> =
+                    nodes.filter(|(_, node)| is_new || !standing.has_node(&node.name)).collect();
+                for port in &service.ports {
+                    let local = service.external_traffic_policy == TrafficPolicy::Local;
+                    let serves = |number: usize| {
+                        let mut ready = port.endpoints.iter().filter(|endpoint| endpoint.ready);
+                        ready.any(|endpoint| !local || endpoint.node == number)
+                    };
+                    let down = nodes.iter().filter(|(number, _)| !serves(*number));
+                    let down: BTreeSet<String> = down.map(|(_, node)| node.name.clone()).collect();
+                    if !down.is_empty() {
+                        let rule = service.rule_key(&cluster.name, port);
+                        conditions.unhealthy.entry(rule).or_default().extend(down);
+                    }
+                }
+            }
+        }
     }
 
     /// Says of each endpoint whether it is ready, and of each backend whether it is healthy.

@@ -9,8 +9,8 @@ use fabric_core::{
 use netlink_packet_route::{
     RouteNetlinkMessage,
     link::{
-        InfoBridge, InfoData, InfoKind, InfoVxlan, LinkAttribute, LinkExtentMask, LinkFlags, LinkInfo,
-        LinkMessage,
+        InfoBridge, InfoBridgePort, InfoData, InfoKind, InfoPortData, InfoVxlan, LinkAttribute,
+        LinkExtentMask, LinkFlags, LinkInfo, LinkMessage,
     },
 };
 
@@ -23,6 +23,8 @@ pub(crate) struct SeenLink {
     pub(crate) kind: SeenKind,
     /// The index of the bridge that it is a port of.
     bridge: Option<u32>,
+    /// Whether that port is in hairpin mode.
+    hairpin: bool,
     flags: LinkFlags,
 }
 
@@ -59,7 +61,7 @@ pub(crate) fn read(message: LinkMessage) -> Option<SeenLink> {
     let LinkMessage { header, attributes, .. } = message;
     let (mut name, mut mac, mut mtu, mut bridge) = (None, Mac([0; 6]), 0, None);
     let (mut lower, mut lower_namespace) = (None, None);
-    let (mut kind, mut data) = (None, None);
+    let (mut kind, mut data, mut hairpin) = (None, None, false);
     for attribute in attributes {
         match attribute {
             LinkAttribute::IfName(text) => name = IfName::new(text).ok(),
@@ -73,6 +75,9 @@ pub(crate) fn read(message: LinkMessage) -> Option<SeenLink> {
                     match info {
                         LinkInfo::Kind(name) => kind = Some(name),
                         LinkInfo::Data(settings) => data = Some(settings),
+                        LinkInfo::PortData(InfoPortData::BridgePort(settings)) => {
+                            hairpin = settings.contains(&InfoBridgePort::HairpinMode(true));
+                        }
                         _ => {}
                     }
                 }
@@ -91,7 +96,7 @@ pub(crate) fn read(message: LinkMessage) -> Option<SeenLink> {
         _ => SeenKind::Other,
     };
     let link = LinkRef { name: name?, index: header.index };
-    Some(SeenLink { link, mac, mtu, kind, bridge, flags: header.flags })
+    Some(SeenLink { link, mac, mtu, kind, bridge, hairpin, flags: header.flags })
 }
 
 impl SeenLink {
@@ -120,7 +125,7 @@ impl SeenLink {
             SeenKind::Veth { .. } | SeenKind::Other => {}
         }
         if let Some(bridge) = self.bridge.and_then(link_named) {
-            objects.push(Object::Port(Port { link: self.link.clone(), bridge }));
+            objects.push(Object::Port(Port { link: self.link.clone(), bridge, hairpin: self.hairpin }));
         }
         if self.is_up() {
             objects.push(Object::Up(Up {

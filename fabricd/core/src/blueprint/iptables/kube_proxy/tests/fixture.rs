@@ -129,9 +129,9 @@ fn empty_topology() -> Topology {
         managed_clusters: vec![],
         nat_gateways: vec![],
         unassociated_addresses: vec![],
+        private_dns_zones: vec![],
         azure_firewalls: vec![],
         internet: None,
-        private_dns_zones: vec![],
         conditions: crate::condition::Conditions::default(),
     }
 }
