@@ -7,7 +7,7 @@ use std::net::Ipv4Addr;
 
 use crate::{
     place::Place,
-    topology::{LoadBalancer, Topology},
+    topology::{LoadBalancer, ManagedCluster, Node, Topology},
 };
 
 pub use selection::allocations_of;
@@ -57,16 +57,7 @@ impl Allocation {
 /// All ports that the lab's devices have given away: clusters in the order of the file, their nodes in the
 /// order of the cluster, then NAT gateways.
 pub fn allocations(topology: &Topology) -> Vec<Allocation> {
-    let mut all = vec![];
-    for cluster in &topology.managed_clusters {
-        let Some(balancer) = &cluster.outbound.load_balancer else { continue };
-        let device = Place::LoadBalancer { cluster: cluster.name.clone() };
-        for (node, block) in cluster.nodes.iter().zip(&balancer.blocks) {
-            let (address, first, last) = ports_of_block(balancer, *block);
-            let node = Some(node.name.clone());
-            all.push(Allocation { device: device.clone(), node, mark: block + 1, address, first, last });
-        }
-    }
+    let mut all: Vec<Allocation> = topology.managed_clusters.iter().flat_map(of_load_balancer).collect();
     for gateway in topology.nat_gateways.iter().filter(|gateway| gateway.virtual_network.is_some()) {
         let device = Place::NatGateway { name: gateway.name.clone() };
         all.extend(gateway.public_addresses.iter().map(|public| Allocation {
@@ -79,6 +70,18 @@ pub fn allocations(topology: &Topology) -> Vec<Allocation> {
         }));
     }
     all
+}
+
+/// Those of the cluster's load balancer, if it has an outbound rule: one of each node, in their order.
+pub fn of_load_balancer(cluster: &ManagedCluster) -> Vec<Allocation> {
+    let Some(balancer) = &cluster.outbound.load_balancer else { return vec![] };
+    let of_node = |(node, block): (&Node, &u32)| {
+        let (address, first, last) = ports_of_block(balancer, *block);
+        let device = Place::LoadBalancer { cluster: cluster.name.clone() };
+        let node = Some(node.name.clone());
+        Allocation { device, node, mark: block + 1, address, first, last }
+    };
+    cluster.nodes.iter().zip(&balancer.blocks).map(of_node).collect()
 }
 
 /// The outbound address, the first and the last port of a block. Blocks fill the first address, then the

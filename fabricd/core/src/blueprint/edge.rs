@@ -69,6 +69,23 @@ pub fn own_address(blueprint: &mut Blueprint, place: &Place, cause: &Arc<str>, a
     blueprint.add(place, cause, Object::Address(address));
 }
 
+/// What `snat ip to` takes: the address, or one of several at random, with these ports if they are given.
+pub fn one_of(addresses: &[Ipv4Addr], ports: Option<&str>) -> String {
+    let with_ports = |address: &Ipv4Addr, between: &str| match ports {
+        Some(ports) => format!("{address}{between}{ports}"),
+        None => address.to_string(),
+    };
+    match addresses {
+        [one] => with_ports(one, ":"),
+        several => {
+            let each = several.iter().enumerate();
+            let each: Vec<String> =
+                each.map(|(number, it)| format!("{number} : {}", with_ports(it, " . "))).collect();
+            format!("numgen random mod {} map {{ {} }}", several.len(), each.join(", "))
+        }
+    }
+}
+
 /// How long connections are remembered without a packet: `ct timeout` objects, and the chain that sets them.
 pub fn timeouts(text: &mut String, idle_timeout_minutes: u32, closed: &str) {
     use std::fmt::Write;

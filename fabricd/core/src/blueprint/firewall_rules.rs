@@ -91,15 +91,8 @@ fn pass_on(text: &mut String, topology: &Topology, firewall: &AzureFirewall) {
     let private = firewall.private_ip_address;
     let mut forward = String::new();
     virtual_switch::forwarded_traffic(&mut forward, topology, firewall.subnet.virtual_network);
-    let public: Vec<String> = firewall.public_addresses.iter().map(|it| it.address.to_string()).collect();
-    let choice = match public.as_slice() {
-        [one] => one.clone(),
-        several => {
-            let each: Vec<String> =
-                several.iter().enumerate().map(|(number, address)| format!("{number} : {address}")).collect();
-            format!("numgen random mod {} map {{ {} }}", several.len(), each.join(", "))
-        }
-    };
+    let public: Vec<Ipv4Addr> = firewall.public_addresses.iter().map(|it| it.address).collect();
+    let choice = edge::one_of(&public, None);
     let _ = write!(
         text,
         "  chain forward {{\n    type filter hook forward priority filter; policy drop;\n    \

@@ -9,7 +9,7 @@ use std::{
 use ipnet::{IpNet, Ipv4Net};
 
 use super::{
-    Blueprint, physical::PhysicalAddresses, sysctls, underlay, virtual_network::Links, virtual_switch,
+    Blueprint, edge, physical::PhysicalAddresses, sysctls, underlay, virtual_network::Links, virtual_switch,
 };
 use crate::{
     effective_routes::{self, RouteSource, effective_routes},
@@ -71,15 +71,7 @@ pub fn draw(
     let behind = topology.networks_behind(number);
     let borrowers = behind.iter().copied().filter(|network| *network != home);
     let links = Links::draw(blueprint, &place, &cause, &attachment, home, borrowers);
-    let private = IpAddr::V4(gateway.private_ip_address);
-    let own = Address {
-        link: LinkRef::fixed("lo", 1),
-        address: IpNet::from(private),
-        broadcast: false,
-        metric: 0,
-        no_prefix_route: false,
-    };
-    blueprint.add(&place, &cause, Object::Address(own));
+    edge::own_address(blueprint, &place, &cause, gateway.private_ip_address);
     let effective = effective_routes(topology, gateway.subnet).into_iter();
     let carried = effective.filter(|route| match route.next_hop {
         effective_routes::NextHop::VnetLocal => true,

@@ -34,15 +34,7 @@ fn rules(gateway: &NatGateway, addresses: &[Ipv4Addr], sources: &[String]) -> St
     let mut text = virtual_switch::table_head(TABLE);
     // How long a port cools down after FIN, RST and an attempt.
     edge::timeouts(&mut text, gateway.idle_timeout_minutes, "time_wait : 65, close : 16, syn_sent : 30");
-    let ports = |address: &Ipv4Addr| format!("{address} . {FIRST_PORT}-65535");
-    let choice = match addresses {
-        [one] => format!("{one}:{FIRST_PORT}-65535"),
-        several => {
-            let each = several.iter().enumerate();
-            let each: Vec<String> = each.map(|(number, it)| format!("{number} : {}", ports(it))).collect();
-            format!("numgen random mod {} map {{ {} }}", several.len(), each.join(", "))
-        }
-    };
+    let choice = edge::one_of(addresses, Some(&format!("{FIRST_PORT}-65535")));
     let _ = write!(
         text,
         "  chain forward {{\n    type filter hook forward priority filter; policy drop;\n{}    \

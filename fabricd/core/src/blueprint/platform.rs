@@ -2,15 +2,10 @@
 //!
 //! The daemon answers DNS there, see [`crate::dns`]; all else is refused at once.
 
-use std::{
-    net::{IpAddr, Ipv4Addr},
-    sync::Arc,
-};
-
-use ipnet::IpNet;
+use std::{net::Ipv4Addr, sync::Arc};
 
 use super::{
-    Blueprint,
+    Blueprint, edge,
     physical::PhysicalAddresses,
     sysctls,
     underlay::{self, RoutingDomain},
@@ -18,7 +13,7 @@ use super::{
 };
 use crate::{
     kernel::Machine,
-    object::{Address, LinkRef, Object, Sysctl},
+    object::{Object, Sysctl},
     place::Place,
     topology::Topology,
 };
@@ -45,18 +40,7 @@ pub fn draw(
     let attachment = underlay::attach(blueprint, addresses, &place, &cause);
     let vnet =
         underlay::tunnel(blueprint, &place, &cause, &attachment, RoutingDomain::VirtualNetwork(number));
-    let address = IpNet::from(IpAddr::V4(ADDRESS));
-    blueprint.add(
-        &place,
-        &cause,
-        Object::Address(Address {
-            link: LinkRef::fixed("lo", 1),
-            address,
-            broadcast: false,
-            metric: 0,
-            no_prefix_route: false,
-        }),
-    );
+    edge::own_address(blueprint, &place, &cause, ADDRESS);
     for prefix in &network.address_prefixes {
         underlay::link_route(blueprint, &place, &cause, &vnet, *prefix);
     }

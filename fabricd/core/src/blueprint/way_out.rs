@@ -162,15 +162,10 @@ impl Host<'_> {
 }
 
 fn cause(topology: &Topology, way_out: Option<WayOut>) -> Arc<str> {
+    let Some(way_out) = way_out else { return Arc::from("noWayOut") };
+    let (name, _) = topology.name_of_way_out(way_out);
     Arc::from(match way_out {
-        Some(WayOut::NatGateway(number)) => format!("natGateway/{}", topology.nat_gateways[number].name),
-        Some(WayOut::LoadBalancer(number)) => {
-            format!("loadBalancer/{}/aksOutboundRule", topology.managed_clusters[number].name)
-        }
-        Some(WayOut::PublicAddress(address)) => {
-            let name = topology.public_addresses().find(|it| it.address == address);
-            format!("publicIPAddress/{}", name.map_or("", |it| it.name.as_str()))
-        }
-        None => "noWayOut".to_owned(),
+        WayOut::LoadBalancer(_) => format!("{name}/aksOutboundRule"),
+        WayOut::NatGateway(_) | WayOut::PublicAddress(_) => name,
     })
 }

@@ -135,10 +135,10 @@ fn translators(
 
 /// `198.51.100.2 for web`: the public frontends of a cluster's Services.
 fn published(cluster: &ManagedCluster) -> Vec<String> {
-    let services = cluster.services.iter().filter_map(|service| {
-        let frontend = service.frontend.as_ref().filter(|frontend| frontend.subnet.is_none())?;
-        Some(format!("{} for {}", frontend.address.address, service.name))
-    });
+    let services = cluster
+        .services
+        .iter()
+        .filter_map(|service| Some(format!("{} for {}", service.public_address()?.address, service.name)));
     shortened(services.collect())
 }
 

@@ -1,7 +1,5 @@
 //! Public addresses and ways out, in the shape of `az network … show`, and the servers that they lead to.
 
-use std::collections::BTreeMap;
-
 use serde_json::{Value, json};
 
 use super::{
@@ -10,76 +8,57 @@ use super::{
     load_balancer::{PUBLIC, frontend_name, part_id},
     resource_id::{network_id, public_address_id, resource_id, subnet_id},
 };
-use crate::topology::{PublicAddress, Service, Topology};
+use crate::topology::{AddressOwner, PublicAddress, Service, Topology};
 
 /// `az network public-ip show`, also of those that nothing has.
 pub(super) fn public_ip_addresses(topology: &Topology) -> Vec<Resource> {
-    let mut all = vec![];
-    for cluster in &topology.managed_clusters {
-        let Some(balancer) = &cluster.outbound.load_balancer else { continue };
-        for public in &balancer.frontends {
-            let mut object = public_ip_address(topology, public);
-            let part = part_id(topology, cluster, PUBLIC, "frontendIPConfigurations", &public.name);
-            object["ipConfiguration"] = reference(part);
-            if balancer.managed_addresses {
-                object["managedBy"] = cluster_id(topology, &cluster.name).into();
-            }
-            all.push(azure(&public.name, object));
-        }
-    }
-    all.extend(of_services(topology));
-    for gateway in &topology.nat_gateways {
-        for public in &gateway.public_addresses {
-            let mut object = public_ip_address(topology, public);
-            object["natGateway"] = reference(network_id(topology, &["natGateways", &gateway.name]));
-            if let Some(cluster) = &gateway.managed_by {
-                object["managedBy"] = cluster_id(topology, cluster).into();
-            }
-            all.push(azure(&public.name, object));
-        }
-    }
-    for firewall in &topology.azure_firewalls {
-        for public in &firewall.public_addresses {
-            let mut object = public_ip_address(topology, public);
-            let part = ["azureFirewalls", &firewall.name, "azureFirewallIpConfigurations", &public.name];
-            object["ipConfiguration"] = reference(network_id(topology, &part));
-            all.push(azure(&public.name, object));
-        }
-    }
-    for (_, name, nic) in topology.azure_vms() {
-        let Some(public) = &nic.public_address else { continue };
-        let mut object = public_ip_address(topology, public);
-        let part = ["networkInterfaces", name, "ipConfigurations", "ipconfig1"];
-        object["ipConfiguration"] = reference(network_id(topology, &part));
-        all.push(azure(&public.name, object));
-    }
+    let owned = topology.owned_public_addresses();
+    let owned =
+        owned.filter_map(|(public, owner)| Some(azure(&public.name, of_owner(topology, public, owner)?)));
     let idle = topology.unassociated_addresses.iter();
-    all.extend(idle.map(|public| azure(&public.name, public_ip_address(topology, public))));
-    all
+    owned.chain(idle.map(|public| azure(&public.name, public_ip_address(topology, public)))).collect()
 }
 
-/// Those of Services, which are tagged with their names; several may share one.
-fn of_services(topology: &Topology) -> Vec<Resource> {
-    let mut all = vec![];
-    for cluster in &topology.managed_clusters {
-        let mut owners: BTreeMap<&str, (&PublicAddress, Vec<&Service>)> = BTreeMap::new();
-        for service in &cluster.services {
-            let Some(frontend) = service.frontend.as_ref().filter(|it| it.subnet.is_none()) else { continue };
-            let public = &frontend.address;
-            owners.entry(&public.name).or_insert((public, vec![])).1.push(service);
+/// The address and what it belongs to; `None` for a Service that shares it with one before.
+fn of_owner(topology: &Topology, public: &PublicAddress, owner: AddressOwner<'_>) -> Option<Value> {
+    let mut object = public_ip_address(topology, public);
+    let managed_by = |cluster: &str| cluster_id(topology, cluster).into();
+    match owner {
+        AddressOwner::OutboundRule(cluster) => {
+            let part = part_id(topology, cluster, PUBLIC, "frontendIPConfigurations", &public.name);
+            object["ipConfiguration"] = reference(part);
+            if cluster.outbound.load_balancer.as_ref().is_some_and(|balancer| balancer.managed_addresses) {
+                object["managedBy"] = managed_by(&cluster.name);
+            }
         }
-        for (public, services) in owners.into_values() {
-            let mut object = public_ip_address(topology, public);
-            let part = frontend_name(services[0]);
+        AddressOwner::Service(cluster, service) => {
+            let shares = |it: &&Service| it.public_address().is_some_and(|own| own.name == public.name);
+            let mut sharing = cluster.services.iter().filter(shares).map(Service::namespaced_name).peekable();
+            if sharing.peek() != Some(&service.namespaced_name()) {
+                return None;
+            }
+            let part = frontend_name(service);
             let part = part_id(topology, cluster, PUBLIC, "frontendIPConfigurations", &part);
             object["ipConfiguration"] = reference(part);
-            let names: Vec<String> = services.iter().map(|service| service.namespaced_name()).collect();
             // The cloud provider's tag.
-            object["tags"] = json!({ "k8s-azure-service": names.join(",") });
-            all.push(azure(&public.name, object));
+            object["tags"] = json!({ "k8s-azure-service": sharing.collect::<Vec<_>>().join(",") });
+        }
+        AddressOwner::NatGateway(gateway) => {
+            object["natGateway"] = reference(network_id(topology, &["natGateways", &gateway.name]));
+            if let Some(cluster) = &gateway.managed_by {
+                object["managedBy"] = managed_by(cluster);
+            }
+        }
+        AddressOwner::AzureFirewall(firewall) => {
+            let part = ["azureFirewalls", &firewall.name, "azureFirewallIpConfigurations", &public.name];
+            object["ipConfiguration"] = reference(network_id(topology, &part));
+        }
+        AddressOwner::VirtualMachine(name) => {
+            let part = ["networkInterfaces", name, "ipConfigurations", "ipconfig1"];
+            object["ipConfiguration"] = reference(network_id(topology, &part));
         }
     }
-    all
+    Some(object)
 }
 
 fn public_ip_address(topology: &Topology, public: &PublicAddress) -> Value {

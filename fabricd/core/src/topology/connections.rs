@@ -1,8 +1,6 @@
 //! What is connected to what: peers, gateways, the subnets of pods, and every VM with its NIC.
 
-use std::collections::BTreeSet;
-
-use super::{NetworkInterface, Peering, PublicAddress, Subnet, SubnetIndex, Topology};
+use super::{NetworkInterface, Peering, Subnet, SubnetIndex, Topology};
 use crate::place::Place;
 
 impl Topology {
@@ -59,24 +57,6 @@ impl Topology {
             }
             _ => false,
         }
-    }
-
-    /// All public IP addresses of Azure that something has: of load balancers, their outbound rules first, NAT
-    /// gateways, firewalls and VMs. Each once.
-    pub fn public_addresses(&self) -> impl Iterator<Item = &PublicAddress> {
-        let balancers = self.managed_clusters.iter().filter_map(|it| it.outbound.load_balancer.as_ref());
-        let gateways = self.nat_gateways.iter().flat_map(|gateway| &gateway.public_addresses);
-        let instances = self.azure_vms().filter_map(|(_, _, nic)| nic.public_address.as_ref());
-        let firewalls = self.azure_firewalls.iter().flat_map(|firewall| &firewall.public_addresses);
-        let services = self.managed_clusters.iter().flat_map(|cluster| &cluster.services);
-        let public =
-            services.filter_map(|service| service.frontend.as_ref()).filter(|it| it.subnet.is_none());
-        let frontends = public.map(|frontend| &frontend.address);
-        let outbound = balancers.flat_map(|it| &it.frontends);
-        let all = outbound.chain(frontends).chain(gateways).chain(firewalls).chain(instances);
-        // Services can share a frontend.
-        let mut seen = BTreeSet::new();
-        all.filter(move |public| seen.insert(public.address))
     }
 
     /// Every VM that hangs on an Azure host, AKS nodes included: place, name and NIC, in the order of

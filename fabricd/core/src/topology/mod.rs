@@ -31,6 +31,7 @@ mod network_profile;
 mod node;
 mod on_premises;
 mod outbound;
+mod owned_address;
 mod peering;
 mod planned;
 mod pod_address;
@@ -66,6 +67,7 @@ pub use self::{
     nat_gateway::NatGateway,
     network_interface::{NetworkInterface, Overlay},
     outbound::{LoadBalancer, Outbound},
+    owned_address::AddressOwner,
     planned::plan_addresses,
     public_address::PublicAddress,
     resolve::{AZURE_VMS_MAX, resolve},

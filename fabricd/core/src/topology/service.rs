@@ -199,6 +199,12 @@ impl Service {
         format!("{cluster}/{}/{}", self.namespaced_name(), Self::rule_name(port))
     }
 
+    /// The address of its frontend, if that is not in the VNet.
+    pub fn public_address(&self) -> Option<&PublicAddress> {
+        let public = self.frontend.as_ref().filter(|frontend| frontend.subnet.is_none())?;
+        Some(&public.address)
+    }
+
     /// Whether a load balancer asks a port of its own which nodes have endpoints.
     fn wants_health_check(&self) -> bool {
         self.service_type == ServiceType::LoadBalancer && self.external_traffic_policy == TrafficPolicy::Local

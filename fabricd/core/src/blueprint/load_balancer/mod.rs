@@ -18,7 +18,7 @@ use super::{Blueprint, edge, physical::PhysicalAddresses, virtual_switch};
 use crate::{
     kernel::Machine,
     place::Place,
-    snat::allocations,
+    snat,
     topology::{ManagedCluster, Topology},
 };
 
@@ -43,11 +43,7 @@ pub fn draw(
     };
     let place = place(cluster);
     let mut rules = match outbound {
-        Some(balancer) => {
-            let mut own = allocations(topology);
-            own.retain(|allocation| allocation.device == place);
-            outbound_rule::rules(cluster, balancer, &own)
-        }
+        Some(balancer) => outbound_rule::rules(cluster, balancer, &snat::of_load_balancer(cluster)),
         None => virtual_switch::no_table(TABLE),
     };
     rules.push_str(&inbound_rule::rules(cluster, &frontends));

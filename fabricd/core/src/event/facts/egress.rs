@@ -5,7 +5,7 @@ use std::net::Ipv4Addr;
 use super::{Fact, fact, list, optional};
 use crate::{
     inventory::Kind,
-    topology::{PublicAddress, Topology},
+    topology::{AddressOwner, PublicAddress, Topology},
 };
 
 /// Tells everything, whoever has an address after the address itself.
@@ -41,24 +41,10 @@ fn addresses(all: &[PublicAddress]) -> String {
     list(&all.iter().map(|public| public.address).collect::<Vec<Ipv4Addr>>())
 }
 
-/// Every public address, and what has it.
-fn owners(topology: &Topology) -> Vec<(&PublicAddress, Option<String>)> {
-    let mut all = vec![];
-    for cluster in &topology.managed_clusters {
-        let frontends = cluster.outbound.load_balancer.iter().flat_map(|balancer| &balancer.frontends);
-        all.extend(frontends.map(|public| (public, Some(format!("loadBalancer/{}", cluster.name)))));
-    }
-    for gateway in &topology.nat_gateways {
-        let own = gateway.public_addresses.iter();
-        all.extend(own.map(|public| (public, Some(format!("natGateway/{}", gateway.name)))));
-    }
-    for firewall in &topology.azure_firewalls {
-        let own = firewall.public_addresses.iter();
-        all.extend(own.map(|public| (public, Some(format!("azureFirewall/{}", firewall.name)))));
-    }
-    for (_, name, nic) in topology.azure_vms() {
-        all.extend(nic.public_address.iter().map(|public| (public, Some(format!("virtualMachine/{name}")))));
-    }
-    all.extend(topology.unassociated_addresses.iter().map(|public| (public, None)));
-    all
+/// Every public address, and what has it; Services tell of theirs themselves.
+fn owners(topology: &Topology) -> impl Iterator<Item = (&PublicAddress, Option<AddressOwner<'_>>)> {
+    let owned = topology.owned_public_addresses();
+    let owned = owned.filter(|(_, owner)| !matches!(owner, AddressOwner::Service(..)));
+    let idle = topology.unassociated_addresses.iter().map(|public| (public, None));
+    owned.map(|(public, owner)| (public, Some(owner))).chain(idle)
 }
