@@ -158,14 +158,15 @@ pub fn interruption() -> io::Result<watch::Receiver<bool>> {
 
 /// `500ms`, `90s` or `2m`.
 pub fn duration(text: &str) -> Result<Duration, String> {
-    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+    let wrong = || "write a time such as 500ms, 0.5s, 90s or 2m".to_owned();
+    let digits = text.bytes().take_while(|byte| byte.is_ascii_digit() || *byte == b'.').count();
     let (number, unit) = text.split_at(digits);
-    let milliseconds = match unit {
-        "ms" => 1,
-        "s" | "" => 1000,
-        "m" => 60_000,
-        _ => return Err("write a time such as 500ms, 90s or 2m".to_owned()),
+    let seconds = match unit {
+        "ms" => 0.001,
+        "s" | "" => 1.0,
+        "m" => 60.0,
+        _ => return Err(wrong()),
     };
-    let number: u64 = number.parse().map_err(|_| "write a time such as 500ms, 90s or 2m".to_owned())?;
-    number.checked_mul(milliseconds).map(Duration::from_millis).ok_or_else(|| "that is too long".to_owned())
+    let number: f64 = number.parse().map_err(|_| wrong())?;
+    Duration::try_from_secs_f64(number * seconds).map_err(|_| "that is too long".to_owned())
 }

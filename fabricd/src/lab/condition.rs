@@ -8,7 +8,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Instant};
 use fabric_core::{
     condition::Conditions,
     event::{self, Event, Object, Reason, shortened},
-    inventory::Kind,
+    inventory::{Kind, load_balancer_of_rule},
     kernel::Kernel,
     plan::{self, Observed},
     topology::Topology,
@@ -66,7 +66,7 @@ impl<K: Kernel> Worker<K> {
                     (is_new, pod_event(pod, Reason::Unhealthy, reason))
                 }
                 Subject::Backend { rule, node } => {
-                    let event = backend_event(rule, node, *healthy, reason);
+                    let event = backend_event(&lab.topology, rule, node, *healthy, reason);
                     let down = &mut conditions.unhealthy;
                     (set_backend(down, rule, node, *healthy), event)
                 }
@@ -150,9 +150,10 @@ fn pod_event(key: &str, reason: Reason, message: &str) -> Event {
 }
 
 /// Of the load balancer, for the rule `CLUSTER/NAMESPACE/SERVICE/TCP-80`.
-fn backend_event(rule: &str, node: &str, healthy: bool, why: &str) -> Event {
-    let (cluster, rule) = rule.split_once('/').unwrap_or_default();
-    let object = Object { kind: Kind::LoadBalancers, namespace: None, name: format!("{cluster}/kubernetes") };
+fn backend_event(topology: &Topology, key: &str, node: &str, healthy: bool, why: &str) -> Event {
+    let (cluster, rule) = key.split_once('/').unwrap_or_default();
+    let name = format!("{cluster}/{}", load_balancer_of_rule(topology, key));
+    let object = Object { kind: Kind::LoadBalancers, namespace: None, name };
     if healthy {
         return Event::new(object, Reason::Ready, format!("{rule}: the node {node} is healthy"));
     }

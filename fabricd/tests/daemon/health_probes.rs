@@ -100,7 +100,9 @@ async fn a_pod_is_switched_off_and_on() {
     assert_eq!(world.ready(), ["web-1", "web-2"]);
     let events = world.events().await;
     let reasons: Vec<Reason> = events[told..].iter().map(|it| it.event.reason).collect();
-    assert_eq!(reasons, [Reason::Unhealthy, Reason::Ready], "and nothing was applied");
+    let switched = |reason| [reason, Reason::EndpointsChanged];
+    let expected = [switched(Reason::Unhealthy), switched(Reason::Ready)].concat();
+    assert_eq!(reasons, expected, "and nothing was applied");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -32,7 +32,7 @@ pub fn changed() -> String {
         "  - name: server\n    privateIPAddress: 10.1.2.3\n",
         "  - name: desk\n    privateIPAddress: 10.1.9.9\n",
     );
-    text + "---\napiVersion: v1\nkind: Pod\nmetadata:\n  name: d\nspec:\n  containers:\n  - name: shell\n    image: busybox\n"
+    text + "---\napiVersion: v1\nkind: Pod\nmetadata:\n  name: d\n  annotations: {fabricd/pod-ip: 10.244.0.40}\nspec:\n  containers:\n  - name: shell\n    image: busybox\n"
 }
 
 fn sources(text: &str) -> Vec<Source> {

@@ -23,7 +23,7 @@ pub(super) const NAT_GATEWAY: [Column; 4] = [
 ];
 
 /// Wide, those of `az network lb outbound-rule list` too, in its order, then what Services want.
-pub(super) const LOAD_BALANCER: [Column; 11] = [
+pub(super) const LOAD_BALANCER: [Column; 12] = [
     AZURE_NAME,
     usual("Cluster", |o| id_parent(o, "/id")),
     usual("Addresses", |o| {
@@ -37,6 +37,7 @@ pub(super) const LOAD_BALANCER: [Column; 11] = [
     wide("Protocol", |o| text(o, "/outboundRules/0/protocol")),
     wide("LoadBalancingRules", rules),
     wide("Probes", |o| list(o, "/probes").iter().map(probe).collect::<Vec<_>>().join(", ")),
+    wide("Health", |o| list(o, "/loadBalancingRules").iter().map(health).collect::<Vec<_>>().join(", ")),
 ];
 
 pub(super) const SERVER: [Column; 3] = [
@@ -54,6 +55,19 @@ fn subnets(gateway: &Value) -> String {
 fn address(frontend: &Value) -> String {
     let public = text(frontend, "/publicIPAddress/ipAddress");
     if public.is_empty() { text(frontend, "/privateIPAddress") } else { public }
+}
+
+/// `2 up 1 down`: the nodes of a rule, as its probe finds them.
+fn health(rule: &Value) -> String {
+    match (count(rule, "/health/up"), count(rule, "/health/down")) {
+        (None, _) | (_, None) => String::new(),
+        (Some(up), Some(0)) => format!("{up} up"),
+        (Some(up), Some(down)) => format!("{up} up {down} down"),
+    }
+}
+
+fn count(object: &Value, pointer: &str) -> Option<u64> {
+    object.pointer(pointer).and_then(Value::as_u64)
 }
 
 /// `198.51.100.3:80/Tcp`: the ways in; with the port of the nodes where that is another.
@@ -170,8 +184,8 @@ mod tests {
         example-org  203.0.113.20  example.org
         ");
         insta::assert_snapshot!(tables(&[Kind::LoadBalancers], true), @"
-        Name        Cluster    Addresses                   NumNodes    AllocatedOutboundPorts    EnableTcpReset    IdleTimeoutInMinutes    OutboundRule     Protocol    LoadBalancingRules    Probes
-        ----------  ---------  --------------------------  ----------  ------------------------  ----------------  ----------------------  ---------------  ----------  --------------------  --------
+        Name        Cluster    Addresses                   NumNodes    AllocatedOutboundPorts    EnableTcpReset    IdleTimeoutInMinutes    OutboundRule     Protocol    LoadBalancingRules    Probes    Health
+        ----------  ---------  --------------------------  ----------  ------------------------  ----------------  ----------------------  ---------------  ----------  --------------------  --------  --------
         kubernetes  blue       198.51.100.1, 198.51.100.2  2           8000                      true              30                      aksOutboundRule  All
         kubernetes  flat       198.51.100.3                1           0                         true              30                      aksOutboundRule  All
         ");

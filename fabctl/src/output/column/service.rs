@@ -103,26 +103,28 @@ mod tests {
     fn services_are_listed_as_with_kubectl() {
         let lab = services();
         insta::assert_snapshot!(shown(&lab, Kind::Services, false), @"
-        NAMESPACE   NAME           TYPE           CLUSTER-IP     EXTERNAL-IP     PORT(S)
-        default     docs           ExternalName   <none>         example.com     <none>
-        default     fixed          NodePort       10.0.9.9       <none>          80:30080/TCP,53:32220/UDP
-        default     internal       LoadBalancer   10.0.172.43    10.224.1.4      80:32219/TCP
-        default     internal-too   LoadBalancer   10.0.79.194    10.224.0.7      80:31452/TCP
-        default     kubernetes     ClusterIP      10.0.0.1       <none>          443/TCP
-        default     local          LoadBalancer   10.0.163.242   198.51.100.77   443:32066/TCP
-        default     peers          ClusterIP      None           <none>          8080/TCP
-        default     plain          ClusterIP      10.0.221.179   <none>          8080/TCP
-        default     web            LoadBalancer   10.0.126.226   198.51.100.2    80:30524/TCP
+        NAMESPACE   NAME             TYPE           CLUSTER-IP     EXTERNAL-IP     PORT(S)
+        default     docs             ExternalName   <none>         example.com     <none>
+        default     fixed            NodePort       10.0.9.9       <none>          80:30080/TCP,53:32220/UDP
+        default     internal         LoadBalancer   10.0.172.43    10.224.1.4      80:32219/TCP
+        default     internal-fixed   LoadBalancer   10.0.205.239   10.224.0.200    80:31295/TCP
+        default     internal-too     LoadBalancer   10.0.79.194    10.224.0.7      80:31452/TCP
+        default     kubernetes       ClusterIP      10.0.0.1       <none>          443/TCP
+        default     local            LoadBalancer   10.0.163.242   198.51.100.77   443:32066/TCP
+        default     peers            ClusterIP      None           <none>          8080/TCP
+        default     plain            ClusterIP      10.0.221.179   <none>          8080/TCP
+        default     web              LoadBalancer   10.0.126.226   198.51.100.2    80:30524/TCP
         ");
         insta::assert_snapshot!(shown(&lab, Kind::EndpointSlices, false), @"
-        NAMESPACE   NAME                 ADDRESSTYPE   PORTS     ENDPOINTS
-        default     fixed-dxl5w          IPv4          8080,53   10.244.0.1,10.244.1.1
-        default     internal-fqp6w       IPv4          8080      10.244.0.1,10.244.1.1
-        default     internal-too-jk4hn   IPv4          8080      10.244.0.1,10.244.1.1
-        default     local-dfpvw          IPv4          8080      10.244.0.1,10.244.1.1
-        default     peers-zwb5t          IPv4          8080      10.244.0.1,10.244.1.1
-        default     plain-p4f2c          IPv4          8080      10.244.0.1,10.244.1.1,10.244.0.2
-        default     web-2qq5z            IPv4          8080      10.244.0.1,10.244.1.1
+        NAMESPACE   NAME                   ADDRESSTYPE   PORTS     ENDPOINTS
+        default     fixed-dxl5w            IPv4          8080,53   10.244.0.1,10.244.1.1
+        default     internal-fixed-zmx7h   IPv4          8080      10.244.0.1,10.244.1.1
+        default     internal-fqp6w         IPv4          8080      10.244.0.1,10.244.1.1
+        default     internal-too-jk4hn     IPv4          8080      10.244.0.1,10.244.1.1
+        default     local-dfpvw            IPv4          8080      10.244.0.1,10.244.1.1
+        default     peers-zwb5t            IPv4          8080      10.244.0.1,10.244.1.1
+        default     plain-p4f2c            IPv4          8080      10.244.0.1,10.244.1.1,10.244.0.2
+        default     web-2qq5z              IPv4          8080      10.244.0.1,10.244.1.1
         ");
         insta::assert_snapshot!(shown(&lab, Kind::Deployments, true), @"
         NAMESPACE   NAME   READY   UP-TO-DATE   AVAILABLE   CONTAINERS   IMAGES   SELECTOR
@@ -292,10 +294,10 @@ mod tests {
     fn load_balancers_show_what_services_want_of_them() {
         let lab = services();
         insta::assert_snapshot!(shown(&lab, Kind::LoadBalancers, true), @"
-        Name                 Cluster    Addresses                                  NumNodes    AllocatedOutboundPorts    EnableTcpReset    IdleTimeoutInMinutes    OutboundRule     Protocol    LoadBalancingRules                          Probes
-        -------------------  ---------  -----------------------------------------  ----------  ------------------------  ----------------  ----------------------  ---------------  ----------  ------------------------------------------  -----------------------------
-        kubernetes           aks        198.51.100.1, 198.51.100.2, 198.51.100.77  2           0                         true              30                      aksOutboundRule  All         198.51.100.2:80/Tcp, 198.51.100.77:443/Tcp  Tcp:30524, Http:32258/healthz
-        kubernetes-internal  aks        10.224.1.4, 10.224.0.7                     2                                                                                                            10.224.1.4:80/Tcp, 10.224.0.7:80/Tcp        Tcp:32219, Tcp:31452
+        Name                 Cluster    Addresses                                  NumNodes    AllocatedOutboundPorts    EnableTcpReset    IdleTimeoutInMinutes    OutboundRule     Protocol    LoadBalancingRules                                         Probes                           Health
+        -------------------  ---------  -----------------------------------------  ----------  ------------------------  ----------------  ----------------------  ---------------  ----------  ---------------------------------------------------------  -------------------------------  ----------------
+        kubernetes           aks        198.51.100.1, 198.51.100.2, 198.51.100.77  2           0                         true              30                      aksOutboundRule  All         198.51.100.2:80/Tcp, 198.51.100.77:443/Tcp                 Tcp:30524, Http:32258/healthz    2 up, 2 up
+        kubernetes-internal  aks        10.224.1.4, 10.224.0.7, 10.224.0.200       2                                                                                                            10.224.1.4:80/Tcp, 10.224.0.7:80/Tcp, 10.224.0.200:80/Tcp  Tcp:32219, Tcp:31452, Tcp:31295  2 up, 2 up, 2 up
         ");
         insta::assert_snapshot!(shown(&lab, Kind::PublicIpAddresses, true), @"
         Name                                         Address        AssociatedWith               Service

@@ -51,6 +51,17 @@ pub(super) fn load_balancers(topology: &Topology) -> Vec<Resource> {
     balancers.collect()
 }
 
+/// The name of the load balancer that has the rule of this key, see [`Service::rule_key`].
+pub fn load_balancer_of_rule(topology: &Topology, key: &str) -> &'static str {
+    let is_internal = topology.managed_clusters.iter().any(|cluster| {
+        let services = cluster.services.iter();
+        let internal =
+            services.filter(|it| it.frontend.as_ref().is_some_and(|frontend| frontend.subnet.is_some()));
+        internal.into_iter().any(|it| it.ports.iter().any(|port| it.rule_key(&cluster.name, port) == key))
+    });
+    if is_internal { INTERNAL } else { PUBLIC }
+}
+
 /// As if the load balancer `balancer` were a part of its cluster, in the place of the node resource group.
 pub(super) fn part_id(
     topology: &Topology,
@@ -209,10 +220,26 @@ impl Whose<'_> {
             "name": name,
         });
         if health_probe::of_rule(service, port).is_some() {
+            rule["health"] = self.health(port);
             rule["probe"] = reference(self.part("probes", &probe_name(service, port)));
         }
         rule["protocol"] = protocol(port.transport).into();
         rule
+    }
+
+    /// As Azure tells the health of a rule by itself ("Load Balancing Rules - Health" of the REST interface).
+    fn health(&self, port: &ServicePort) -> Value {
+        let members = self.cluster.nodes.iter().enumerate();
+        let members = members.map(|(number, node)| {
+            let state = if port.unhealthy.contains(&number) { "Down" } else { "Up" };
+            json!({ "ipAddress": node.nic.private_ip_address, "name": node.name, "state": state })
+        });
+        let down = port.unhealthy.len();
+        json!({
+            "down": down,
+            "loadBalancerBackendAddresses": members.collect::<Vec<_>>(),
+            "up": self.cluster.nodes.len().saturating_sub(down),
+        })
     }
 
     fn probes(&self, service: &Service) -> Vec<Value> {

@@ -21,6 +21,7 @@ use serde_json::Value;
 pub use self::{
     kind::{Kind, UnknownKind},
     kubernetes::lab,
+    load_balancer::load_balancer_of_rule,
 };
 use crate::{fault::Faults, topology::Topology};
 

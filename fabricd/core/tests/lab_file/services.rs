@@ -68,6 +68,8 @@ fn services_get_addresses_ports_and_pods() {
       TCP-80:32219 10.244.0.1:8080 web-6d7b7fc4cc-dn6w4, 10.244.1.1:8080 web-6d7b7fc4cc-l77fz,
     default/internal-too LoadBalancer 10.0.79.194 10.224.0.7 a22be42826ca084efa76ba493b064dcb
       TCP-80:31452 10.244.0.1:8080 web-6d7b7fc4cc-dn6w4, 10.244.1.1:8080 web-6d7b7fc4cc-l77fz,
+    default/internal-fixed LoadBalancer 10.0.205.239 10.224.0.200 a905aab0ddf6284ada861bf5304c85ce
+      TCP-80:31295 10.244.0.1:8080 web-6d7b7fc4cc-dn6w4, 10.244.1.1:8080 web-6d7b7fc4cc-l77fz,
     ");
 }
 

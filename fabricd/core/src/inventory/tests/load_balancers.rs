@@ -83,6 +83,22 @@ fn load_balancers_have_rules_and_probes_of_services() {
           "idleTimeoutInMinutes": 4,
           "loadDistribution": "Default",
           "name": "a3c44349ad56684e8aa59fd413efb192-TCP-80",
+          "health": {
+            "down": 0,
+            "loadBalancerBackendAddresses": [
+              {
+                "ipAddress": "10.224.0.4",
+                "name": "aks-pool-11111111-vmss000000",
+                "state": "Up"
+              },
+              {
+                "ipAddress": "10.224.0.5",
+                "name": "aks-pool-11111111-vmss000001",
+                "state": "Up"
+              }
+            ],
+            "up": 2
+          },
           "probe": {
             "id": "…/managedClusters/aks/loadBalancers/kubernetes/probes/a3c44349ad56684e8aa59fd413efb192-TCP-80"
           },
@@ -104,6 +120,22 @@ fn load_balancers_have_rules_and_probes_of_services() {
           "idleTimeoutInMinutes": 4,
           "loadDistribution": "Default",
           "name": "aca466568dc7787ffa40f2e3d6efb875-TCP-443",
+          "health": {
+            "down": 0,
+            "loadBalancerBackendAddresses": [
+              {
+                "ipAddress": "10.224.0.4",
+                "name": "aks-pool-11111111-vmss000000",
+                "state": "Up"
+              },
+              {
+                "ipAddress": "10.224.0.5",
+                "name": "aks-pool-11111111-vmss000001",
+                "state": "Up"
+              }
+            ],
+            "up": 2
+          },
           "probe": {
             "id": "…/managedClusters/aks/loadBalancers/kubernetes/probes/aca466568dc7787ffa40f2e3d6efb875-TCP-32258"
           },
@@ -155,8 +187,8 @@ fn load_balancers_have_rules_and_probes_of_services() {
     }
     "#);
     let internal = object(&topology, Kind::LoadBalancers, "aks/kubernetes-internal");
-    let [named, plain] = internal["frontendIPConfigurations"].as_array().unwrap().as_slice() else {
-        panic!("two frontends")
+    let [named, plain, _] = internal["frontendIPConfigurations"].as_array().unwrap().as_slice() else {
+        panic!("three frontends")
     };
     // The subnet's name is in the names only where the Service says it.
     assert!(named["name"].as_str().unwrap().ends_with("-inside"), "{named}");

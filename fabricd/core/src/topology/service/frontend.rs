@@ -51,21 +51,20 @@ pub(in crate::topology) fn internal(
         let Some(subnet) = subnet(&open.wish, cluster, networks, problems) else { continue };
         let owner = owner(&service.namespaced_name());
         let had = standing.frontend(cluster, service);
+        // What it has had was kept for it, see `Ground::keep`.
+        let mut take = |address| match book.take(subnet, address, &owner) {
+            Err(Refusal::Taken(other)) if other == owner => Ok(()),
+            taken => taken,
+        };
         let address = match open.wish.address {
-            Some((address, at)) => match book.take(subnet, address, &owner) {
+            Some((address, at)) => match take(address) {
                 Ok(()) => Some(address),
                 Err(refusal) => {
                     problems.push(virtual_machine::refused(networks, subnet, address, refusal, at));
                     continue;
                 }
             },
-            None => had
-                .filter(|had| match book.take(subnet, *had, &owner) {
-                    // It was kept for this one, see `Ground::keep`.
-                    Err(Refusal::Taken(other)) => other == owner,
-                    taken => taken.is_ok(),
-                })
-                .or_else(|| book.take_next(subnet, &owner)),
+            None => had.filter(|had| take(*had).is_ok()).or_else(|| book.take_next(subnet, &owner)),
         };
         let Some(address) = address else {
             let name = &networks[subnet.virtual_network].subnets[subnet.subnet].name;
