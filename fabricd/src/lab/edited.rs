@@ -55,7 +55,8 @@ impl<K: Kernel> Worker<K> {
         }
     }
 
-    fn become_edited(
+    /// Makes the lab what these files say, by one apply.
+    pub(super) fn become_edited(
         &self,
         sources: Vec<Source>,
         begun: Instant,

@@ -36,11 +36,7 @@ impl<K: Kernel> Worker<K> {
         let lab = self.running()?;
         let pool = find_pool(&lab.sources, agent_pool)?;
         let sources = edit::set_count(&lab.sources, pool, count)?;
-        let changed = !says_the_same(&sources, &lab.sources);
-        match self.step(sources, &Rollout::default(), caller)? {
-            Ok(generation) => Ok(applied(generation, changed, begun)),
-            Err(rejected) => Ok(rejected),
-        }
+        self.become_edited(sources, begun, caller)
     }
 
     /// Takes a node with its pods away and makes it anew, with the same names and addresses.

@@ -9,10 +9,8 @@ use k8s_openapi::api::apps::v1::Deployment;
 use serde_json::json;
 
 use super::{
-    ManagedCluster, NetworkPlugin, deployment,
-    pod_address::on_host_network,
-    standing::Course,
-    workload::{CLUSTER, Draft, annotations, written_cluster},
+    ManagedCluster, NetworkPlugin, config_map, deployment, pod_address::on_host_network, standing::Course,
+    workload::Draft,
 };
 use crate::{
     address_plan::{Mode, formula::batches},
@@ -160,20 +158,8 @@ pub(super) fn custom(
     let mut written = BTreeSet::new();
     for config_map in spec.config_maps.iter().filter(|it| is_custom(&it.value.metadata)) {
         let (at, metadata) = (config_map.at(), &config_map.value.metadata);
-        annotations(metadata, at, &[CLUSTER], problems);
-        let only = written_cluster(metadata, at.key("metadata"), clusters, spec, problems);
-        let named = metadata.annotations.as_ref().is_some_and(|it| it.contains_key(CLUSTER));
-        if named && only.is_none() {
-            continue;
-        }
-        let meant = (0..clusters.len()).filter(|index| only.is_none_or(|only| only == *index));
-        let meant: Vec<usize> = meant.collect();
-        if meant.iter().any(|index| !written.insert(*index)) {
-            let message = format!("a second ConfigMap `{CUSTOM}`");
-            problems.push(
-                Problem::new(at.key("metadata").key("name").span(), message)
-                    .help("put everything into one, or give each the annotation `fabricd/cluster`"),
-            );
+        let Some(meant) = config_map::clusters_of(metadata, at, clusters, spec, problems) else { continue };
+        if !config_map::claim(CUSTOM, &meant, &mut written, at, problems) {
             continue;
         }
         let mut custom = Custom::default();

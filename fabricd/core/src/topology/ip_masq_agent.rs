@@ -5,9 +5,8 @@ use std::collections::BTreeSet;
 use ipnet::Ipv4Net;
 
 use super::{
-    ManagedCluster, NetworkPlugin,
+    ManagedCluster, NetworkPlugin, config_map,
     coredns::{self, CUSTOM},
-    workload::{CLUSTER, annotations, written_cluster},
 };
 use crate::spec::{LabSpec, ip_masq_agent::IpMasqAgent, problem::Problem, suggest::quoted};
 
@@ -39,26 +38,16 @@ pub(super) fn resolve(
             problems.push(Problem::new(at.key("metadata").key("name").span(), message).help(help));
             continue;
         }
-        annotations(metadata, at, &[CLUSTER], problems);
-        let only = written_cluster(metadata, at.key("metadata"), clusters, spec, problems);
-        let named = metadata.annotations.as_ref().is_some_and(|it| it.contains_key(CLUSTER));
-        if named && only.is_none() {
+        let Some(mut meant) = config_map::clusters_of(metadata, at, clusters, spec, problems) else {
             continue;
-        }
-        let meant: Vec<usize> = (0..clusters.len())
-            .filter(|index| only.is_none_or(|only| only == *index) && has_agent(clusters[*index]))
-            .collect();
+        };
+        meant.retain(|index| has_agent(clusters[*index]));
         if meant.is_empty() && !clusters.is_empty() {
             let message = "no cluster that this is for has an ip-masq-agent";
             let help = "AKS has none with a pod subnet, and none where one brings a CNI plugin; remove it";
             problems.push(Problem::new(at.key("metadata").key("name").span(), message).help(help));
         }
-        if meant.iter().any(|index| !written.insert(*index)) {
-            let message = format!("a second ConfigMap `{NAME}`");
-            problems.push(
-                Problem::new(at.key("metadata").key("name").span(), message)
-                    .help("put everything into one, or give each the annotation `fabricd/cluster`"),
-            );
+        if !config_map::claim(NAME, &meant, &mut written, at, problems) {
             continue;
         }
         for (entry, text) in config_map.value.data.iter().flatten() {

@@ -7,6 +7,7 @@ mod address_book;
 mod address_range;
 mod agent_pool;
 mod azure_firewall;
+mod config_map;
 mod connected_ranges;
 mod connections;
 mod container_port;
