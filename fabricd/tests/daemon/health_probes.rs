@@ -62,6 +62,15 @@ impl World {
         }
     }
 
+    /// An event is told after what it is about can be seen.
+    async fn until_told(&self, message: &str) {
+        let begun = std::time::Instant::now();
+        while !self.events().await.iter().any(|it| it.event.message == message) {
+            assert!(begun.elapsed().as_secs() < 20, "waited too long for the event: {message}");
+            tokio::task::yield_now().await;
+        }
+    }
+
     async fn events(&self) -> Vec<Arc<Occurrence>> {
         let heard = self.registry.events().listen(None, false).map(|heard| match heard {
             Heard::Event(occurrence) => occurrence,
@@ -113,9 +122,7 @@ async fn a_probe_that_fails_takes_the_pod_out_and_its_node_too() {
     // Switched off its probe fails; switched back it needs one that does not.
     assert!(world.switch("aks/default/web-2", false).await.unwrap());
     world.until("the probe has failed", |world| world.lab().topology.conditions.unready.len() == 1).await;
-    let events = world.events().await;
-    let last = &events.last().expect("an event").event;
-    assert_eq!(last.message, "Readiness probe failed: HTTP probe failed with statuscode: 503");
+    world.until_told("Readiness probe failed: HTTP probe failed with statuscode: 503").await;
     assert_eq!(world.ready(), ["web-1"]);
     // The node of the other pod serves the Service; no other does.
     let health_check =
@@ -184,9 +191,7 @@ async fn a_pod_whose_program_does_not_run_is_not_ready() {
     }
     programs.exit(place, 1).await;
     world.until("it is seen", |world| world.ready() == ["web-2"]).await;
-    let events = world.events().await;
-    let event = &events.iter().rev().find(|it| it.event.reason == Reason::Unhealthy).expect("an event").event;
-    assert_eq!(event.message, "container c ended with exit code 1");
+    world.until_told("container c ended with exit code 1").await;
     world.until("it runs again", |world| world.ready() == ["web-1", "web-2"]).await;
     let gone = place.parse::<Place>().unwrap();
     assert!(world.registry.kernel().state().contains_key(&gone));
