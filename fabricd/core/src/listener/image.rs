@@ -1,7 +1,7 @@
 //! Images that are known by name, and what their programs answer on.
 //!
 //! No image is ever fetched: its name alone says what the built-in responder stands in for. To add one, add a
-//! line to [`IMAGES`] and to the table in `docs/workloads.md`.
+//! line to `IMAGES` and to the table in `docs/workloads.md`.
 
 /// What stands behind an image's name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
