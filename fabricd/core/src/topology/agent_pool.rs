@@ -117,6 +117,8 @@ impl Surroundings<'_> {
                     .help(format!("`maxPods` is 10 to 250, by default {default}")),
             );
         }
+        // What goes on is reckoned with, and must not overflow.
+        let max_pods = max_pods.clamp(*MAX_PODS_RANGE.start(), *MAX_PODS_RANGE.end());
         let subnet = self.subnet(pool, at, problems);
         let pod_subnet = self.pod_subnet(pool, subnet, at, problems);
         let (count, auto_scaling) = pool_size::resolve(pool, at, problems);

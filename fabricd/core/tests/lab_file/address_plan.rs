@@ -86,6 +86,15 @@ fn a_plan_says_who_takes_what_of_what() {
 }
 
 #[test]
+fn numbers_that_no_pool_can_have_are_refused_and_not_reckoned_with() {
+    let huge = "{name: a, vnetSubnet: net/s, count: 4294967295, maxPods: 4294967295}, \
+                {name: b, vnetSubnet: net/s, count: 4294967295, maxPods: 4294967295}";
+    let text = cluster("10.224.0.0/16", "networkPlugin: azure", huge);
+    let told = plan_addresses(&source(&text)).map(|_| ()).unwrap_err();
+    assert!(told.iter().any(|it| it.message.starts_with("AKS does not allow 4294967295 pods")), "{told:?}");
+}
+
+#[test]
 fn a_lab_with_other_mistakes_is_not_planned() {
     let text = cluster("10.224.0.0/16", "networkPlugin: azure", "{name: a, vnetSubnet: net/t}");
     assert!(rendered(&plan_addresses(&source(&text)).unwrap_err()).contains("no subnet `t`"));
